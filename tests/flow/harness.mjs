@@ -90,9 +90,10 @@ class Child {
 }
 
 class Postgres {
-    constructor(folder, port) {
+    constructor(folder, port, settings) {
         this.folder = folder;
         this.port = port;
+        this.settings = settings;
         this.password = randomBytes(18).toString('base64url');
         const version = fs.readdirSync('/usr/lib/postgresql').sort((a, b) => b - a)[0];
         this.binaries = `/usr/lib/postgresql/${version}/bin`;
@@ -124,7 +125,7 @@ class Postgres {
             ...this.unprivileged(`${this.binaries}/postgres`, [
                 '-D', path.join(this.folder, 'data'), '-p', String(this.port),
                 '-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${this.folder}`,
-                '-c', 'fsync=off', '-c', 'max_connections=60',
+                ...Object.entries(this.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
             ]),
         );
         await until(
@@ -212,7 +213,12 @@ export class Stack {
         );
         fs.mkdirSync(path.join(this.folder, 'postgres'));
         fs.mkdirSync(path.join(this.folder, 'redis'));
-        this.postgres = new Postgres(path.join(this.folder, 'postgres'), postgresPort);
+        this.postgres = new Postgres(path.join(this.folder, 'postgres'), postgresPort, {
+            // The tests kill processes, never the machine.
+            fsync: 'off',
+            max_connections: 60,
+            ...this.options.postgres,
+        });
         this.redis = new Redis(path.join(this.folder, 'redis'), redisPort);
         this.ingestUrl = `http://127.0.0.1:${ingestPort}`;
         this.hubUrl = `ws://127.0.0.1:${hubPort}/connection/websocket`;
@@ -379,7 +385,7 @@ export class Stack {
     }
 }
 
-/** Options: partners (codes), ingest and hub (settings beside the defaults). */
+/** Options: partners (codes); postgres, ingest and hub (settings beside the defaults). */
 export async function startStack(options = {}) {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'metrics-hub-flow-'));
     fs.chmodSync(folder, 0o755);
