@@ -12,7 +12,10 @@ struct buffer {
     size_t length, capacity;
 };
 
-#define BUFFER_INIT {NULL, 0, 0}
+#define BUFFER_INIT                                                                                \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
 
 /* Makes room for `extra` more bytes and returns where they go; `length` is unchanged. */
 char *buffer_reserve(struct buffer *buffer, size_t extra);
