@@ -13,10 +13,10 @@
 enum field_class { FIELD_F0, FIELD_F1, FIELD_F2, FIELD_F3, FIELD_F4 };
 #define FIELD_BIT(field_class) (1u << (field_class))
 
-#define PERMISSION_TABLE(X)                                                                         \
-    X(METRICS_READ, "metrics.read")                                                                 \
-    X(METRICS_READ_COST, "metrics.read_cost")                                                       \
-    X(JOBS_READ_CONTENT, "jobs.read_content")                                                       \
+#define PERMISSION_TABLE(X)                                                                        \
+    X(METRICS_READ, "metrics.read")                                                                \
+    X(METRICS_READ_COST, "metrics.read_cost")                                                      \
+    X(JOBS_READ_CONTENT, "jobs.read_content")                                                      \
     X(OPS_HUB, "ops.hub")
 
 enum permission {
@@ -29,16 +29,16 @@ enum permission {
 enum role_scope { ROLE_SCOPE_STAFF, ROLE_SCOPE_PARTNER };
 
 /* name, text, scope, field mask, permissions */
-#define ROLE_TABLE(X)                                                                               \
-    X(STAFF_OWNER, "staff.owner", STAFF, 0xF, 0xF)                                                  \
-    X(STAFF_ADMIN, "staff.admin", STAFF, 0xF, 0xF)                                                  \
-    X(STAFF_OPS, "staff.ops", STAFF, 0x3, 0xD)                                                      \
-    X(STAFF_SUPPORT, "staff.support", STAFF, 0xB, 0x5)                                              \
-    X(STAFF_BILLING, "staff.billing", STAFF, 0x5, 0x3)                                              \
-    X(STAFF_VIEWER, "staff.viewer", STAFF, 0x1, 0x1)                                                \
-    X(PARTNER_ADMIN, "partner.admin", PARTNER, 0x3, 0x5)                                            \
-    X(PARTNER_MANAGER, "partner.manager", PARTNER, 0x3, 0x5)                                        \
-    X(PARTNER_DEVELOPER, "partner.developer", PARTNER, 0x3, 0x5)                                    \
+#define ROLE_TABLE(X)                                                                              \
+    X(STAFF_OWNER, "staff.owner", STAFF, 0xF, 0xF)                                                 \
+    X(STAFF_ADMIN, "staff.admin", STAFF, 0xF, 0xF)                                                 \
+    X(STAFF_OPS, "staff.ops", STAFF, 0x3, 0xD)                                                     \
+    X(STAFF_SUPPORT, "staff.support", STAFF, 0xB, 0x5)                                             \
+    X(STAFF_BILLING, "staff.billing", STAFF, 0x5, 0x3)                                             \
+    X(STAFF_VIEWER, "staff.viewer", STAFF, 0x1, 0x1)                                               \
+    X(PARTNER_ADMIN, "partner.admin", PARTNER, 0x3, 0x5)                                           \
+    X(PARTNER_MANAGER, "partner.manager", PARTNER, 0x3, 0x5)                                       \
+    X(PARTNER_DEVELOPER, "partner.developer", PARTNER, 0x3, 0x5)                                   \
     X(PARTNER_VIEWER, "partner.viewer", PARTNER, 0x1, 0x1)
 
 enum role {

@@ -21,7 +21,8 @@ struct pg_link_options {
     uint32_t max_queue;          /* queries that may wait behind the running one */
     uint32_t connect_timeout_ms; /* whole attempt; 0 = 5000 */
     uint32_t query_timeout_ms;   /* default per query; the connection is dropped; 0 = 30000 */
-    void (*on_state)(void *owner, struct pg_link *link, enum pg_link_state state); /* or NULL */
+    /* Or NULL. Called at each change but the one to CLOSED, never from within pg_link_open. */
+    void (*on_state)(void *owner, struct pg_link *link, enum pg_link_state state);
     void *owner;
 };
 
@@ -34,8 +35,10 @@ struct pg_param {
     bool binary;
 };
 
+#define PG_MAX_PARAMS 32
+
 struct pg_query {
-    const char *name;      /* of the prepared statement; static storage */
+    const char *name;      /* of the prepared statement; static storage; NULL: not prepared */
     const char *statement; /* with $1…; static storage */
     const struct pg_param *params;
     int param_count;
@@ -47,24 +50,25 @@ struct pg_query {
     uint32_t timeout_ms; /* 0 = the link's */
 };
 
-/* Starts connecting; never blocks (a host name must be an address or a socket directory). 0 or a
- * negative errno. */
+/* Starts connecting; never blocks (a host name must be an address or a socket directory). 0, or
+ * -EINVAL if the DSN is not one. Why a connection was lost or refused is logged, rate-limited. */
 MUST_CHECK int pg_link_open(uv_loop_t *loop, const struct pg_link_options *options,
                             struct pg_link **ret_link);
-/* Fails what waits (PG_FAILED_CONNECTION), closes; `on_closed` (may be NULL) when the memory is
- * gone. NULL-safe. */
+/* Fails what waits (PG_FAILED_CONNECTION, from within this call), closes; `on_closed` (may be NULL)
+ * when the memory is gone. Allowed in any callback of the link. NULL-safe. */
 void pg_link_close(struct pg_link *link, void (*on_closed)(void *owner), void *owner);
 enum pg_link_state pg_link_state(const struct pg_link *link);
 /* Queries running and waiting. */
 unsigned pg_link_depth(const struct pg_link *link);
-/* 0, -ENOTCONN (not up) or -ENOBUFS (queue full); on an error on_result is not called. The struct
- * itself is copied, what it points to is borrowed. */
+/* 0, -ENOTCONN (not up), -ENOBUFS (queue full) or -E2BIG (over PG_MAX_PARAMS); on an error
+ * on_result is not called. The struct itself is copied, what it points to is borrowed. */
 MUST_CHECK int pg_link_query(struct pg_link *link, const struct pg_query *query);
 
 enum pg_failure {
     PG_OK,
-    PG_FAILED_CONNECTION, /* lost, timed out or closed: the outcome is unknown */
-    PG_FAILED_RETRYABLE,  /* SQLSTATE 40001, 40P01, 53xxx, 57P0x: rolled back, try again later */
+    PG_FAILED_CONNECTION, /* lost, timed out or closed, whatever was said before ready-for-query:
+                             the outcome is unknown */
+    PG_FAILED_RETRYABLE,  /* rolled back, may succeed later: conflicts, no room, timeouts … */
     PG_FAILED_STATEMENT   /* any other: rolled back, final */
 };
 
@@ -75,10 +79,11 @@ const char *pg_result_sqlstate(const struct pg_result *result);
 const char *pg_result_message(const struct pg_result *result);
 int pg_result_rows(const struct pg_result *result);
 /* Text form, NUL-terminated; NULL for SQL NULL. *ret_length unless NULL. */
-const char *pg_result_text(const struct pg_result *result, int row, int column,
-                           size_t *ret_length);
+const char *pg_result_text(const struct pg_result *result, int row, int column, size_t *ret_length);
 /* Integer and boolean columns; `missing` for SQL NULL. */
 int64_t pg_result_i64(const struct pg_result *result, int row, int column, int64_t missing);
 bool pg_result_bool(const struct pg_result *result, int row, int column);
+/* A bytea column: how many bytes were written, -1 if NULL or longer than `size`. */
+int pg_result_bytes(const struct pg_result *result, int row, int column, void *out, size_t size);
 
 #endif

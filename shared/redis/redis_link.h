@@ -16,9 +16,9 @@
 struct redis_link;
 
 struct redis_link_options {
-    const char *url;    /* redis://[user:password@]address:port[/db] or unix:///path; copied */
-    const char *name;   /* CLIENT SETNAME and log id; copied */
-    const char *prefix; /* put before every channel and pattern, and cut from what arrives */
+    const char *url;     /* redis://[user:password@]address:port[/db] or unix:///path; copied */
+    const char *name;    /* CLIENT SETNAME and log id; copied */
+    const char *prefix;  /* put before every channel and pattern, and cut from what arrives */
     const char *pattern; /* PSUBSCRIBE to it: makes this a subscribing link; NULL: publishing */
     void (*on_state)(void *owner, bool up);
     /* Bytes are borrowed during the call. */
