@@ -41,8 +41,8 @@ static inline void list_remove(struct list *link)
 
 /* The loop variable is a `struct list *`; `next` is read ahead, so the current item may be removed
  * or freed, but no other. */
-#define LIST_FOR_EACH(link, next_link, list)                                                       \
-    for (struct list *link = (list)->next, *next_link = link->next; link != (list);                \
+#define LIST_FOR_EACH(link, next_link, head)                                                       \
+    for (struct list *link = (head)->next, *next_link = link->next; link != (head);                \
          link = next_link, next_link = link->next)
 
 #endif
