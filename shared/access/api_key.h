@@ -4,6 +4,7 @@
 #ifndef MH_API_KEY_H
 #define MH_API_KEY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "shared/base/base.h"
@@ -22,6 +23,8 @@ struct api_key {
 
 /* Splits and hashes a presented key; -EINVAL if malformed or its checksum is wrong. */
 MUST_CHECK int api_key_parse(const char *text, size_t length, struct api_key *ret_key);
+/* Compares the presented key's hash with the stored one, in constant time. */
+bool api_key_hash_equal(const struct api_key *key, const unsigned char stored[API_KEY_HASH_BYTES]);
 /* Makes a new key; `out_text` is shown once and wiped by the caller. */
 void api_key_generate(enum api_key_environment environment, struct api_key *ret_key,
                       char out_text[API_KEY_TEXT_SIZE]);
