@@ -1,0 +1,104 @@
+/* metricsctl user create: a staff user, or a member of one partner. */
+#include <stdio.h>
+#include <string.h>
+
+#include "metricsctl/command.h"
+#include "shared/access/role.h"
+#include "shared/postgres/pg_client.h"
+
+#define NAME "metricsctl user create"
+
+struct options {
+    char *database, *name, *email, *staff, *partner, *role;
+};
+
+static const struct setting settings[] = {
+    DATABASE_SETTING(struct options),
+    {.name = "name",
+     .type = SETTING_TEXT,
+     .offset = offsetof(struct options, name),
+     .minimum = 1,
+     .maximum = 120,
+     .help = "the person's name"},
+    {.name = "email",
+     .type = SETTING_TEXT,
+     .offset = offsetof(struct options, email),
+     .default_value = "",
+     .maximum = 254,
+     .help = "e-mail address, if known"},
+    {.name = "staff",
+     .type = SETTING_TEXT,
+     .offset = offsetof(struct options, staff),
+     .default_value = "",
+     .maximum = 32,
+     .help = "staff role: owner, admin, ops, support, billing or viewer"},
+    {.name = "partner",
+     .type = SETTING_TEXT,
+     .offset = offsetof(struct options, partner),
+     .default_value = "",
+     .maximum = 32,
+     .help = "code of the partner that the user belongs to; needs --role, excludes --staff"},
+    {.name = "role",
+     .type = SETTING_TEXT,
+     .offset = offsetof(struct options, role),
+     .default_value = "",
+     .maximum = 32,
+     .help = "role there: admin, manager, developer or viewer"},
+};
+
+static const struct settings_table table = {NAME, "Creates a user and prints the user's id.",
+                                            settings, ARRAY_LENGTH(settings)};
+
+static bool role_exists(const char *scope, const char *name)
+{
+    char text[64];
+    enum role role;
+
+    snprintf(text, sizeof(text), "%s.%s", scope, name);
+    return role_parse(text, &role) == 0;
+}
+
+/* 0, or EXIT_USAGE after an error line. */
+static int check(const struct options *options)
+{
+    if (*options->staff && (*options->partner || *options->role))
+        command_failed(NAME, "--staff excludes --partner and --role: staff belong to no partner");
+    else if (!*options->partner != !*options->role)
+        command_failed(NAME, "--partner and --role go together");
+    else if (*options->staff && !role_exists("staff", options->staff))
+        command_failed(NAME, "there is no staff role '%s'; see --help", options->staff);
+    else if (*options->role && !role_exists("partner", options->role))
+        command_failed(NAME, "there is no partner role '%s'; see --help", options->role);
+    else
+        return 0;
+    return EXIT_USAGE;
+}
+
+static int create(const struct options *options)
+{
+    const char *params[] = {
+        options->name, command_text_or_null(options->email), command_text_or_null(options->staff),
+        command_text_or_null(options->partner), command_text_or_null(options->role)};
+    struct pg_client *client = command_query(
+        NAME, options->database, "SELECT api.user_create($1, $2, $3, $4, $5)", params, 5);
+
+    if (!client)
+        return EXIT_FAILED;
+    puts(pg_client_text(client, 0, 0));
+    pg_client_close(client);
+    return EXIT_DONE;
+}
+
+int command_user_create(int argc, char **argv)
+{
+    struct options options = {0};
+    int rc = command_options(&table, argc, argv, &options);
+
+    if (rc)
+        return rc;
+    rc = check(&options);
+    if (rc == 0)
+        rc = create(&options);
+    settings_done(&table, &options);
+    return rc;
+}
