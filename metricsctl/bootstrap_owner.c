@@ -48,6 +48,7 @@ static int bootstrap(const struct options *options)
                       "SELECT api.owner_bootstrap(decode($1, 'hex'), $2::int)", params, 2);
     if (!client)
         return EXIT_FAILED;
+    fprintf(stderr, "owner %s\n", pg_client_text(client, 0, 0));
     sign_in_print(options->public_url, token);
     pg_client_close(client);
     return EXIT_DONE;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/buffer.h"
 #include "shared/base/memory.h"
 
 struct pg_client {
@@ -56,7 +57,41 @@ void pg_client_close(struct pg_client *client)
     free(client);
 }
 
-static int take_result(struct pg_client *client, PGresult *result)
+/* Line of `sql` that the error's position (characters, from 1) lies in; 0 if it has none. */
+static int line_of_error(const PGresult *result, const char *sql)
+{
+    const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
+    long left = position ? strtol(position, NULL, 10) : 0;
+    int line = left > 0;
+
+    for (; *sql && left > 1; sql++) {
+        line += *sql == '\n';
+        left -= ((unsigned char)*sql & 0xC0) != 0x80;
+    }
+    return line;
+}
+
+static void describe_error(struct pg_client *client, const PGresult *result, const char *sql)
+{
+    const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    struct buffer text = BUFFER_INIT;
+    int line = line_of_error(result, sql);
+
+    if (line > 1)
+        buffer_printf(&text, "line %d: ", line);
+    buffer_append_text(&text, primary ? primary : PQerrorMessage(client->connection));
+    if (detail)
+        buffer_printf(&text, "; %s", detail);
+    if (hint)
+        buffer_printf(&text, "; %s", hint);
+    buffer_append(&text, "", 1);
+    set_error(client, text.data);
+    buffer_done(&text);
+}
+
+static int take_result(struct pg_client *client, PGresult *result, const char *sql)
 {
     PQclear(client->result);
     client->result = result;
@@ -65,20 +100,22 @@ static int take_result(struct pg_client *client, PGresult *result)
         return 0;
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     snprintf(client->sqlstate, sizeof(client->sqlstate), "%s", sqlstate ? sqlstate : "");
-    set_error(client, PQerrorMessage(client->connection));
+    describe_error(client, result, sql);
     return -EIO;
 }
 
 int pg_client_run(struct pg_client *client, const char *sql)
 {
-    return take_result(client, PQexec(client->connection, sql));
+    return take_result(client, PQexec(client->connection, sql), sql);
 }
 
 int pg_client_query(struct pg_client *client, const char *sql, const char *const *params,
                     int param_count)
 {
-    return take_result(
-        client, PQexecParams(client->connection, sql, param_count, NULL, params, NULL, NULL, 0));
+    PGresult *result =
+        PQexecParams(client->connection, sql, param_count, NULL, params, NULL, NULL, 0);
+
+    return take_result(client, result, sql);
 }
 
 int pg_client_rows(const struct pg_client *client)
