@@ -1,0 +1,77 @@
+import { useComputed } from '@preact/signals';
+import {
+    DistributionPanel,
+    nameOf,
+    otherCode,
+    PerformancePanel,
+    usePartnerRows,
+} from '../components/partners';
+import type { Channel } from '../live/channel';
+import { useChannel } from '../live/context';
+import type { JobsState, MetricsState } from '../live/payloads';
+import { navigate } from '../route';
+import { Dashboard } from './dashboard';
+import { NotFoundPage } from './not-found';
+
+/** All partners, or one of them: the filter is applied by the hub, by another channel. */
+export function StaffDashboard({ partner }: { partner?: string }) {
+    const scope = partner ? `partner:${partner}` : 'platform';
+    const platform = useChannel<MetricsState>('metrics:platform');
+    const metrics = useChannel<MetricsState>(`metrics:${scope}`);
+    const jobs = useChannel<JobsState>(`jobs:${scope}`);
+    const name = useComputed(() =>
+        partner ? (platform.state.at('partners').at(partner).at('name').value ?? partner) : '',
+    ).value;
+    if (metrics.phase.value === 'denied') return <NotFoundPage home={{ page: 'platform' }} />;
+    return (
+        <Dashboard
+            title={partner ? name : 'All partners'}
+            filter={<PartnerFilter platform={platform} {...(partner && { current: partner })} />}
+            metrics={metrics}
+            jobs={jobs}
+            jobsTitle="Live jobs"
+            platform={!partner}
+        >
+            {!partner && <Partners channel={platform} />}
+        </Dashboard>
+    );
+}
+
+function Partners({ channel }: { channel: Channel<MetricsState> }) {
+    const rows = usePartnerRows(channel);
+    return (
+        <div class="split-row split-row-reverse">
+            <DistributionPanel rows={rows} />
+            <PerformancePanel rows={rows} />
+        </div>
+    );
+}
+
+function PartnerFilter(props: { platform: Channel<MetricsState>; current?: string }) {
+    const partners = props.platform.state.at('partners');
+    const known = partners.keys
+        .filter((code) => code !== otherCode)
+        .map((code) => ({ code, name: nameOf({ code, node: partners.at(code) }) }))
+        .sort((a, b) => a.name.localeCompare(b.name));
+    const { current } = props;
+    if (current && !known.some((one) => one.code === current))
+        known.push({ code: current, name: current });
+    const choose = (code: string): void =>
+        navigate(code ? { page: 'partner', code } : { page: 'platform' });
+    return (
+        <label class="select">
+            <span class="visually-hidden">Partner</span>
+            <select
+                value={current ?? ''}
+                onChange={(event) => choose(event.currentTarget.value)}
+            >
+                <option value="">All partners</option>
+                {known.map((one) => (
+                    <option key={one.code} value={one.code}>
+                        {one.name}
+                    </option>
+                ))}
+            </select>
+        </label>
+    );
+}
