@@ -98,6 +98,8 @@ CREATE INDEX generation_jobs_terminal ON app.generation_jobs (partner_id, termin
     WHERE environment = 0 AND terminal_at IS NOT NULL;
 CREATE INDEX generation_jobs_started ON app.generation_jobs (partner_id, first_started_at)
     WHERE environment = 0 AND first_started_at IS NOT NULL;
+CREATE INDEX generation_jobs_published ON app.generation_jobs (partner_id, published_at)
+    WHERE environment = 0 AND published_at IS NOT NULL;
 
 DO $$
 BEGIN
