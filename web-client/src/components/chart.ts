@@ -133,12 +133,12 @@ export function options(parameters: {
         space: 34,
         incrs: kind === 'count' ? countSteps : durationSteps,
         values: (_chart, splits) =>
-            splits.map((at) => (kind === 'count' ? compact(at) : at === 0 ? '0' : duration(at))),
+            splits.map((at) => (kind === 'count' ? compact(at, 10_000) : at === 0 ? '0' : duration(at))),
     };
     return {
         width: parameters.width,
         height: parameters.height,
-        padding: [8, 6, 0, 0],
+        padding: [8, 20, 0, 0],
         legend: { show: false },
         tzDate: (at) =>
             parameters.series === 'day' ? uPlot.tzDate(new Date(at * 1000), 'Etc/UTC') : new Date(at * 1000),

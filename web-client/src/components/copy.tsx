@@ -30,6 +30,7 @@ export function curlLine(job: string): string {
         `curl ${location.origin}/v1/events \\`,
         `  -H "Authorization: Bearer $API_KEY" \\`,
         `  -H "Content-Type: application/cloudevents+json" \\`,
-        `  -d '{"specversion":"1.0","id":"${job}-1","source":"/curl","type":"generation.requested","data":{"job":"${job}","model":"demo"}}'`,
+        `  -d '{"specversion":"1.0","id":"${job}-1","source":"/curl",`,
+        `       "type":"generation.requested","data":{"job":"${job}"}}'`,
     ].join('\n');
 }

@@ -13,7 +13,7 @@ export function Brand() {
             <svg viewBox="0 0 24 24" aria-hidden="true" focusable="false">
                 <path d="M6 17v-4M12 17V6M18 17v-7" />
             </svg>
-            metrics-hub
+            <span class="brand-name">metrics-hub</span>
         </span>
     );
 }
@@ -78,7 +78,7 @@ export function Header({ principal, live }: { principal: Principal; live?: LiveC
                 Skip to the numbers
             </a>
             <div class="header-inner">
-                <a class="home" href={hrefOf({ page: 'home' })}>
+                <a class="home" href={hrefOf({ page: 'home' })} aria-label="metrics-hub, start">
                     <Brand />
                 </a>
                 <div class="header-right">

@@ -7,7 +7,7 @@ import {
     useSignalEffect,
 } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import { absent, compact, count, duration, fullTime, moment, money } from '../format/format';
+import { absent, compact, count, duration, elapsed, fullTime, moment, money } from '../format/format';
 import type { Channel } from '../live/channel';
 import { serverNow, tick, tickMs } from '../live/clock';
 import { useLive } from '../live/context';
@@ -152,16 +152,16 @@ export function JobsPanel(props: { channel: Channel<JobsState>; title: string; p
                     <table class="table jobs-table" data-platform={platform} data-cost={cost}>
                         <thead>
                             <tr>
-                                <th scope="col">State</th>
-                                <th scope="col">Job</th>
-                                {platform && <th scope="col">Partner</th>}
-                                <th scope="col">Model</th>
-                                <th scope="col">Requested</th>
-                                <th scope="col" class="number">Wait</th>
-                                <th scope="col" class="number">Duration</th>
-                                <th scope="col" class="number">Tokens</th>
-                                {cost && <th scope="col" class="number">Cost</th>}
-                                <th scope="col">Detail</th>
+                                <th scope="col" data-column="state">State</th>
+                                <th scope="col" data-column="job">Job</th>
+                                {platform && <th scope="col" data-column="partner">Partner</th>}
+                                <th scope="col" data-column="model">Model</th>
+                                <th scope="col" data-column="requested">Requested</th>
+                                <th scope="col" data-column="wait" class="number">Wait</th>
+                                <th scope="col" data-column="duration" class="number">Duration</th>
+                                <th scope="col" data-column="tokens" class="number">Tokens</th>
+                                {cost && <th scope="col" data-column="cost" class="number">Cost</th>}
+                                <th scope="col" data-column="detail">Detail</th>
                             </tr>
                         </thead>
                         <tbody>
@@ -285,7 +285,7 @@ function runningTime(job: Tree<Job>): string {
         return at === undefined ? absent : duration(at - from);
     }
     tick.value;
-    return duration(Math.max(0, Math.floor((serverNow() - from) / 1000) * 1000));
+    return elapsed(serverNow() - from);
 }
 
 /** A changed state is shown by a short fade of the row; new rows do not flash. */

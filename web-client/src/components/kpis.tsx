@@ -1,11 +1,11 @@
 import type { ReadonlySignal } from '@preact/signals';
 import { useComputed } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
-import { absent, compact, count, duration, money, percent } from '../format/format';
+import { absent, compact, count, duration, mean, money, percent } from '../format/format';
 import type { Channel } from '../live/channel';
 import { useLive } from '../live/context';
 import type { MetricsState, WindowMetrics } from '../live/payloads';
-import { type Trend, successOf, windowWords } from '../live/trend';
+import { failureOf, type Trend, successOf, windowWords } from '../live/trend';
 import type { Tree } from '../live/tree';
 import { windowName } from '../route';
 import { Live } from './live';
@@ -59,7 +59,7 @@ export function PrimaryKpis({ channel, trend }: Props) {
         return n > 0 ? words(n) : `nothing finished in the ${windowWords[windowName.value]}`;
     };
     return (
-        <section class="cards" aria-label={`Key numbers`}>
+        <section class="cards" aria-label="Key numbers">
             <Card
                 id="generations"
                 label="Generations"
@@ -69,8 +69,8 @@ export function PrimaryKpis({ channel, trend }: Props) {
                     const cancelled = w.at('cancelled').value ?? 0;
                     if (w.at('requested').value === undefined) return '';
                     return (
-                        `${count(w.at('completed').value)} completed · ${count(w.at('failed').value)} failed` +
-                        (cancelled > 0 ? ` · ${count(cancelled)} cancelled` : '')
+                        `${compact(w.at('completed').value)} completed · ${compact(w.at('failed').value)} failed` +
+                        (cancelled > 0 ? ` · ${compact(cancelled)} cancelled` : '')
                     );
                 }}
                 spark={<Sparkline trend={trend} column={(t) => t.requested} />}
@@ -79,26 +79,26 @@ export function PrimaryKpis({ channel, trend }: Props) {
                 id="success-rate"
                 label="Success rate"
                 value={() => percent(window().at('success_rate').value)}
-                note={() => some((n) => `${count(window().at('completed').value)} of n = ${count(n)} finished`)}
+                note={() => some((n) => `n\u00a0=\u00a0${compact(n)} · ${compact(window().at('completed').value)} completed`)}
                 spark={<Sparkline trend={trend} column={successOf} />}
             />
             <Card
                 id="failure-rate"
                 label="Failure rate"
                 value={() => percent(window().at('failure_rate').value)}
-                note={() => some((n) => `${count(window().at('failed').value)} of n = ${count(n)} finished`)}
-                spark={<Sparkline trend={trend} column={(t) => t.failed} tone="bad" />}
+                note={() => some((n) => `n\u00a0=\u00a0${compact(n)} · ${compact(window().at('failed').value)} failed`)}
+                spark={<Sparkline trend={trend} column={failureOf} tone="bad" />}
             />
             <Card
                 id="p95"
-                label="Completion time, p95"
+                label="Completion p95"
                 value={() => duration(window().at('p95_ms').value)}
                 note={() => {
                     const w = window();
                     const n = w.at('completed').value;
                     if (n === undefined) return '';
                     if (n === 0) return `nothing completed in the ${windowWords[windowName.value]}`;
-                    return `p50 ${duration(w.at('p50_ms').value)} · p99 ${duration(w.at('p99_ms').value)} · n = ${count(n)}`;
+                    return `n\u00a0=\u00a0${compact(n)} · p50 ${duration(w.at('p50_ms').value)} · p99 ${duration(w.at('p99_ms').value)}`;
                 }}
                 spark={<Sparkline trend={trend} column={(t) => t.p95} />}
             />
@@ -131,23 +131,14 @@ export function SecondaryKpis({ channel }: Pick<Props, 'channel'>) {
     const cost = useComputed(() => live.may('metrics.read_cost')).value;
     const window = readerOf(channel);
     return (
-        <dl class="facts panel" data-count={cost ? 6 : 5}>
-            <Fact
-                id="queue-wait"
-                label="Queue wait, p95"
-                value={() => duration(window().at('queue_p95_ms').value)}
-                note={() => {
-                    const p50 = window().at('queue_p50_ms').value;
-                    return p50 === undefined ? 'nothing started' : `p50 ${duration(p50)}`;
-                }}
-            />
+        <dl class="facts panel" data-count={cost ? 5 : 4}>
             <Fact
                 id="active-users"
                 label="Active users"
                 value={() => count(window().at('active_users').value)}
                 note={() => {
                     const each = ratio(window().at('requested').value, window().at('active_users').value);
-                    return each === undefined ? 'nobody yet' : `${each.toFixed(1)} generations each`;
+                    return each === undefined ? 'nobody yet' : `${mean(each)} generations each`;
                 }}
             />
             <Fact

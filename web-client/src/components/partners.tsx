@@ -16,6 +16,8 @@ import { type ColumnDef, type SortingState, tableModel } from './table';
 export const otherCode = '_other';
 
 export interface PartnerRow {
+    /** Of partner and window: another window is another row, with other cells. */
+    key: string;
     code: string;
     node: Tree<PartnerMetrics>;
     window: Tree<PartnerWindow>;
@@ -38,7 +40,7 @@ export function usePartnerRows(channel: Channel<MetricsState>): ReadonlySignal<P
         built.value = key;
         rows.value = codes.map((code) => {
             const node = partners.at(code);
-            return { code, node, window: node.at('windows').at(windowName.value) };
+            return { key: `${code} ${windowName.value}`, code, node, window: node.at('windows').at(windowName.value) };
         });
     });
     return rows;
@@ -237,7 +239,7 @@ export function PerformancePanel({ rows }: { rows: ReadonlySignal<PartnerRow[]> 
                         </thead>
                         <tbody>
                             {ordered.map((row) => (
-                                <PerformanceRow key={`${row.code} ${windowName.value}`} row={row} />
+                                <PerformanceRow key={row.key} row={row} />
                             ))}
                         </tbody>
                     </table>

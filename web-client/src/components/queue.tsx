@@ -1,8 +1,10 @@
 import { useComputed } from '@preact/signals';
-import { count, duration, durationWords } from '../format/format';
+import { count, duration, durationWords, elapsed } from '../format/format';
 import type { Channel } from '../live/channel';
 import { serverNow, tick } from '../live/clock';
 import type { MetricsState } from '../live/payloads';
+import { windowWords } from '../live/trend';
+import { windowName } from '../route';
 import { Icon } from './icon';
 import { Live } from './live';
 
@@ -12,10 +14,11 @@ const parts = [
     { key: 'running', label: 'Running' },
 ] as const;
 
-/** The state of this moment; it does not depend on the window. */
+/** The state of this moment, and how long jobs waited in the window. */
 export function QueuePanel({ channel }: { channel: Channel<MetricsState> }) {
     const now = channel.state.at('now');
     const stuck = useComputed(() => (now.at('stuck').value ?? 0) > 0).value;
+    const window = () => channel.state.at('windows').at(windowName.value);
     const limit = (): string => durationWords(now.at('stuck_after_ms').value ?? 0);
     return (
         <section class="panel queue" aria-labelledby="queue-title">
@@ -44,6 +47,27 @@ export function QueuePanel({ channel }: { channel: Channel<MetricsState> }) {
                 ))}
             </dl>
             <dl class="rows rows-strong">
+                <div data-kpi="queue-wait">
+                    <dt>
+                        <span>
+                            Wait, p95
+                            <small>
+                                <Live
+                                    of={() => {
+                                        const p50 = window().at('queue_p50_ms').value;
+                                        const words = windowWords[windowName.value];
+                                        return p50 === undefined
+                                            ? `nothing started, ${words}`
+                                            : `p50 ${duration(p50)}, ${words}`;
+                                    }}
+                                />
+                            </small>
+                        </span>
+                    </dt>
+                    <dd>
+                        <Live of={() => duration(window().at('queue_p95_ms').value)} />
+                    </dd>
+                </div>
                 <div data-kpi="oldest">
                     <dt>Oldest open</dt>
                     <dd>
@@ -51,7 +75,7 @@ export function QueuePanel({ channel }: { channel: Channel<MetricsState> }) {
                             of={() => {
                                 tick.value;
                                 const at = now.at('oldest_at').value;
-                                return at === undefined ? 'none' : duration(Math.max(0, serverNow() - at));
+                                return at === undefined ? 'none' : elapsed(serverNow() - at);
                             }}
                         />
                     </dd>

@@ -45,7 +45,7 @@ export function StatusPill({ live }: { live: LiveClient }) {
                 <span>{words[phase]}</span>
                 {timed && (
                     <span class="status-age">
-                        <Live of={() => (tick.value, age(live.silentMs()))} />
+                        · <Live of={() => (tick.value, age(live.silentMs()))} />
                     </span>
                 )}
             </span>

@@ -5,6 +5,10 @@ const compactNumber = new Intl.NumberFormat(undefined, {
     notation: 'compact',
     maximumFractionDigits: 1,
 });
+const oneDecimal = new Intl.NumberFormat(undefined, {
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+});
 const onePercent = new Intl.NumberFormat(undefined, {
     style: 'percent',
     minimumFractionDigits: 1,
@@ -37,10 +41,10 @@ export function count(value: number | undefined): string {
     return value === undefined ? absent : integer.format(value);
 }
 
-/** 12.4M: for axes and for numbers whose last digits say nothing. */
-export function compact(value: number | undefined): string {
+/** 12.4M from `limit` on: for axes and for numbers whose last digits say nothing. */
+export function compact(value: number | undefined, limit = 100_000): string {
     if (value === undefined) return absent;
-    return Math.abs(value) < 100_000 ? integer.format(value) : compactNumber.format(value);
+    return Math.abs(value) < limit ? integer.format(value) : compactNumber.format(value);
 }
 
 /** One decimal; 100 % and 0 % only when they are exact. */
@@ -52,32 +56,46 @@ export function percent(value: number | undefined): string {
 
 const two = (value: number): string => String(value).padStart(2, '0');
 
+/** A number and its unit stay on one line. */
+const nb = '\u00a0';
+
 /** 640 ms, 4.2 s, 23 s, 11:20, 2:05:10, 3 d 4 h. */
 export function duration(ms: number | undefined): string {
     if (ms === undefined) return absent;
-    if (ms < 1000) return `${Math.round(ms)} ms`;
-    if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
+    if (ms < 1000) return `${Math.round(ms)}${nb}ms`;
+    if (ms < 9950) return `${oneDecimal.format(ms / 1000)}${nb}s`;
     const seconds = Math.round(ms / 1000);
-    if (seconds < 60) return `${seconds} s`;
+    if (seconds < 60) return `${seconds}${nb}s`;
     const minutes = Math.floor(seconds / 60);
     if (minutes < 60) return `${minutes}:${two(seconds % 60)}`;
     const hours = Math.floor(minutes / 60);
     if (hours < 48) return `${hours}:${two(minutes % 60)}:${two(seconds % 60)}`;
-    return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+    return `${Math.floor(hours / 24)}${nb}d ${hours % 24}${nb}h`;
+}
+
+/** Time that is still running: whole seconds, or the last digit flickers. */
+export function elapsed(ms: number): string {
+    const seconds = Math.max(0, Math.floor(ms / 1000));
+    return seconds < 10 ? `${seconds}${nb}s` : duration(seconds * 1000);
 }
 
 /** The same in words, for screen readers and sentences. */
 export function durationWords(ms: number): string {
     const seconds = Math.round(ms / 1000);
-    if (seconds < 90) return `${seconds} s`;
+    if (seconds < 90) return `${seconds}${nb}s`;
     const minutes = Math.round(seconds / 60);
-    return minutes < 90 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+    return minutes < 90 ? `${minutes}${nb}min` : `${Math.round(minutes / 60)}${nb}h`;
 }
 
 /** Age of live data: tenths below ten seconds. */
 export function age(ms: number): string {
-    if (ms < 10_000) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
+    if (ms < 10_000) return `${oneDecimal.format(Math.max(0, ms) / 1000)}${nb}s`;
     return durationWords(ms);
+}
+
+/** 2.4: a mean, where a whole number would hide the difference. */
+export function mean(value: number): string {
+    return oneDecimal.format(value);
 }
 
 export function money(value: number | undefined): string {
@@ -86,7 +104,8 @@ export function money(value: number | undefined): string {
     return new Intl.NumberFormat(undefined, {
         style: 'currency',
         currency: 'USD',
-        minimumFractionDigits: 2,
+        currencyDisplay: 'narrowSymbol',
+        minimumFractionDigits: small ? 4 : 2,
         maximumFractionDigits: small ? 4 : 2,
     }).format(value);
 }

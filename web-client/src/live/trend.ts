@@ -90,6 +90,10 @@ export function successOf(trend: Trend): Column {
     });
 }
 
+export function failureOf(trend: Trend): Column {
+    return successOf(trend).map((rate) => (rate === null ? null : 1 - rate));
+}
+
 /** Rebuilt at most twice a second, and only when a bucket changed or time moved on. */
 export function useTrend(channel: Channel<MetricsState>): ReadonlySignal<Trend | undefined> {
     const trend = useSignal<Trend | undefined>(undefined);
