@@ -54,9 +54,11 @@ static int parse_role(const char *prefix, const json_t *value, enum role *ret_ro
 {
     const char *text = json_string_value(value);
     char name[ROLE_NAME_SIZE];
-    if (!text || strlen(prefix) + strlen(text) >= sizeof(name))
+    if (!text)
         return -EINVAL;
-    snprintf(name, sizeof(name), "%s%s", prefix, text);
+    int length = snprintf(name, sizeof(name), "%s%s", prefix, text);
+    if (length < 0 || (size_t)length >= sizeof(name))
+        return -EINVAL;
     return role_parse(name, ret_role);
 }
 
