@@ -31,7 +31,8 @@ struct command {
     X("link", "print a one-time sign-in link for a user", command_link)                            \
     X("token", "print a session token for command-line clients", command_token)                    \
     X("replay", "post the events of a recorded trace", command_replay)                             \
-    X("replay-setup", "create the partners and keys that replay needs", command_replay_setup)
+    X("replay-setup", "create the partners and keys that replay needs", command_replay_setup)      \
+    X("simulate", "post made-up traffic until stopped", command_simulate)
 
 #define X(name, summary, function) int function(int argc, char **argv);
 COMMAND_TABLE(X)

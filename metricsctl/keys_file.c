@@ -4,14 +4,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "metricsctl/command.h"
 
-static json_t *parse(const char *command, const char *path, const char *text, size_t length)
+static json_t *parse(const char *command, const char *path, FILE *stream)
 {
     json_error_t error;
-    json_t *file = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    json_t *file = json_loadf(stream, JSON_REJECT_DUPLICATES, &error);
     json_t *keys = json_object_get(file, "keys") ? json_object_get(file, "keys") : file;
     const char *code;
     json_t *key;
@@ -32,20 +33,18 @@ static json_t *parse(const char *command, const char *path, const char *text, si
 
 json_t *keys_load(const char *command, const char *path)
 {
-    char *text;
-    size_t length;
-    int rc = secret_read(path, &text, &length);
+    struct stat status;
+    json_t *keys = NULL;
+    FILE *file = fopen(path, "re");
 
-    if (rc == -EPERM) {
+    if (!file || fstat(fileno(file), &status) != 0)
+        command_failed(command, "cannot read %s: %s", path, strerror(errno));
+    else if (status.st_mode & (S_IRWXG | S_IRWXO))
         command_failed(command, "%s holds keys and may be read by others: chmod 600 it", path);
-        return NULL;
-    }
-    if (rc) {
-        command_failed(command, "cannot read %s: %s", path, strerror(-rc));
-        return NULL;
-    }
-    json_t *keys = parse(command, path, text, length);
-    secret_free(text, length);
+    else
+        keys = parse(command, path, file);
+    if (file)
+        fclose(file);
     return keys;
 }
 

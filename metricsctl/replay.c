@@ -20,8 +20,8 @@
 
 #define NAME "metricsctl replay"
 #define WAIT_MS 50
-#define CRASHES 3            /* of the chaos layer, spread over the run */
-#define CHECKPOINT_BATCHES 5 /* what a crashed producer has to send again, at most, per partner */
+#define CRASHES 3             /* of the chaos layer, spread over the run */
+#define CHECKPOINT_ANSWERS 20 /* a crashed producer repeats what it did since the last one */
 #define MAX_REPORTS 20
 
 struct options {
@@ -78,7 +78,6 @@ struct flight {
 struct cursor {
     const char *key;
     size_t next, checkpoint;
-    unsigned batches; /* since the checkpoint */
     bool in_flight;
     struct flight flight;
 };
@@ -93,7 +92,7 @@ struct replay {
     struct poster *poster;
     json_t *keys;
     unsigned char *settled; /* per event number: accepted, or duplicate of an accepted one */
-    uint64_t accepted, duplicates, rejected, refused_damaged, taken_damaged, requests;
+    uint64_t accepted, duplicates, rejected, refused_damaged, taken_damaged, requests, answers;
     unsigned crashes, reports;
     bool failed;
 };
@@ -199,6 +198,14 @@ static bool is_cut(const struct replay *replay, const struct flight *flight)
     return delivery_at(replay, flight->lane, flight->first)->damage == DAMAGE_CUT;
 }
 
+static void take_checkpoint(struct replay *replay)
+{
+    for (size_t i = 0; i < replay->plan.lane_count; i++) {
+        struct cursor *cursor = &replay->cursors[i];
+        cursor->checkpoint = cursor->in_flight ? cursor->flight.first : cursor->next;
+    }
+}
+
 static void on_posted(void *owner, const struct post *post, const struct post_result *result)
 {
     struct replay *replay = owner;
@@ -207,10 +214,8 @@ static void on_posted(void *owner, const struct post *post, const struct post_re
     const char *code = replay->trace.partners[flight->lane].code;
 
     cursor->in_flight = false;
-    if (++cursor->batches == CHECKPOINT_BATCHES) {
-        cursor->checkpoint = cursor->next;
-        cursor->batches = 0;
-    }
+    if (++replay->answers % CHECKPOINT_ANSWERS == 0)
+        take_checkpoint(replay);
     if (is_cut(replay, flight) && result->status == 400) {
         replay->refused_damaged++;
     } else if (!result->judged) {
@@ -289,7 +294,6 @@ static void crash(struct replay *replay)
     for (size_t i = 0; i < replay->plan.lane_count; i++) {
         struct cursor *cursor = &replay->cursors[i];
         cursor->next = cursor->checkpoint;
-        cursor->batches = 0;
         cursor->in_flight = false;
     }
     replay->crashes++;
