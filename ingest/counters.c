@@ -1,0 +1,84 @@
+#include "ingest/counters.h"
+
+#include <string.h>
+
+static const double latency_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                        0.1,   0.25,   0.5,   1,    2.5,   10};
+static const double size_bounds[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
+
+static void histogram_init(struct prometheus_histogram *histogram, const char *name,
+                           const char *help, const double *bounds, unsigned count)
+{
+    histogram->name = name;
+    histogram->help = help;
+    histogram->bound_count = count;
+    memcpy(histogram->bounds, bounds, count * sizeof(*bounds));
+}
+
+void counters_init(struct counters *counters)
+{
+    memset(counters, 0, sizeof(*counters));
+    histogram_init(&counters->request_seconds, "mh_ingest_request_seconds",
+                   "Time from a request's header to its answer", latency_bounds,
+                   ARRAY_LENGTH(latency_bounds));
+    histogram_init(&counters->commit_seconds, "mh_ingest_commit_seconds",
+                   "Time of one batch's transaction", latency_bounds, ARRAY_LENGTH(latency_bounds));
+    histogram_init(&counters->batch_events, "mh_ingest_batch_events", "Events per transaction",
+                   size_bounds, ARRAY_LENGTH(size_bounds));
+}
+
+static void write_rejected(const struct counters *counters, struct buffer *out)
+{
+    buffer_append_text(out, "# HELP mh_ingest_rejected_total Rejected events by reason\n"
+                            "# TYPE mh_ingest_rejected_total counter\n");
+    for (unsigned i = 0; i < REASON_COUNT; i++)
+        if (counters->rejected_for[i])
+            buffer_printf(out, "mh_ingest_rejected_total{reason=\"%s\"} %llu\n",
+                          reason_text((enum reason)i),
+                          (unsigned long long)counters->rejected_for[i]);
+}
+
+static void write_responses(const struct counters *counters, struct buffer *out)
+{
+    buffer_append_text(out, "# HELP mh_ingest_responses_total Answers by HTTP status\n"
+                            "# TYPE mh_ingest_responses_total counter\n");
+    for (unsigned i = 0; i < COUNTERS_STATUSES; i++)
+        if (counters->responses[i])
+            buffer_printf(out, "mh_ingest_responses_total{status=\"%u\"} %llu\n", i,
+                          (unsigned long long)counters->responses[i]);
+}
+
+void counters_write(const struct counters *counters, struct buffer *out)
+{
+    buffer_printf(out,
+                  "# HELP mh_ingest_events_total Events by verdict\n"
+                  "# TYPE mh_ingest_events_total counter\n"
+                  "mh_ingest_events_total{verdict=\"accepted\"} %llu\n"
+                  "mh_ingest_events_total{verdict=\"duplicate\"} %llu\n"
+                  "mh_ingest_events_total{verdict=\"rejected\"} %llu\n",
+                  (unsigned long long)counters->accepted, (unsigned long long)counters->duplicate,
+                  (unsigned long long)counters->rejected);
+    write_rejected(counters, out);
+    write_responses(counters, out);
+    prometheus_counter(out, "mh_ingest_batches_total", "Transactions committed", counters->batches);
+    prometheus_counter(out, "mh_ingest_batches_failed_total", "Transactions not committed",
+                       counters->batches_failed);
+    prometheus_counter(out, "mh_ingest_rejects_dropped_total",
+                       "Rejected events that could not be kept", counters->rejects_dropped);
+    prometheus_counter(out, "mh_ingest_published_total", "Feed messages given to Redis",
+                       counters->published);
+    prometheus_counter(out, "mh_ingest_publish_dropped_total",
+                       "Feed messages not published; the hub reads them from the channel log",
+                       counters->publish_dropped);
+    prometheus_counter(out, "mh_ingest_request_log_dropped_total",
+                       "Requests missing from api_requests", counters->requests_log_dropped);
+    prometheus_counter(out, "mh_ingest_postgres_reconnects_total", "Postgres connections made",
+                       counters->postgres_reconnects);
+    prometheus_counter(out, "mh_ingest_redis_reconnects_total", "Redis connections made",
+                       counters->redis_reconnects);
+    prometheus_counter(out, "mh_ingest_key_lookups_total", "API keys read from Postgres",
+                       counters->key_lookups);
+    prometheus_histogram_write(out, &counters->request_seconds);
+    prometheus_histogram_write(out, &counters->commit_seconds);
+    prometheus_histogram_write(out, &counters->batch_events);
+}

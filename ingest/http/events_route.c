@@ -1,0 +1,305 @@
+#include "ingest/http/events_route.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "ingest/events/cloudevents.h"
+#include "ingest/http/problem.h"
+#include "ingest/http/router.h"
+#include "ingest/ingest.h"
+#include "shared/base/time.h"
+
+#define MAX_CE_HEADERS 40
+
+/* A request's events on their way to Postgres and back; in the request's arena. */
+struct submission {
+    struct ingest *ingest;
+    struct http_request *request;
+    struct event_batch batch;
+    struct event_group group;
+    struct reject_group rejects;
+};
+
+struct ce_headers {
+    size_t count;
+    struct event_header items[MAX_CE_HEADERS];
+};
+
+void events_limit_headers(struct ingest *ingest, struct http_request *request)
+{
+    const struct ingest_settings *settings = &ingest->settings;
+    const struct {
+        const char *name;
+        int64_t value;
+    } limits[] = {{"Metrics-Hub-Max-Body", settings->max_body},
+                  {"Metrics-Hub-Max-Batch", settings->max_batch},
+                  {"Metrics-Hub-Max-Header", settings->max_header},
+                  {"Metrics-Hub-Max-Depth", settings->max_depth},
+                  {"Metrics-Hub-Max-Connections", settings->max_connections}};
+    for (size_t i = 0; i < ARRAY_LENGTH(limits); i++)
+        http_reply_header(request, limits[i].name,
+                          arena_printf(&request->arena, "%lld", (long long)limits[i].value));
+}
+
+static bool on_header(void *owner, const char *name, const char *value)
+{
+    struct ce_headers *headers = owner;
+    if (strncasecmp(name, "ce-", 3) != 0)
+        return true;
+    if (headers->count == MAX_CE_HEADERS)
+        return false;
+    headers->items[headers->count++] = (struct event_header){name + 3, value};
+    return true;
+}
+
+static void write_verdict(struct buffer *out, const struct event *event)
+{
+    static const char *const names[] = {[EVENT_PENDING] = "rejected",
+                                        [EVENT_ACCEPTED] = "accepted",
+                                        [EVENT_DUPLICATE] = "duplicate",
+                                        [EVENT_REJECTED] = "rejected"};
+    buffer_append_text(out, "{\"index\":");
+    buffer_append_i64(out, event->index);
+    if (event->id.bytes) {
+        buffer_append_text(out, ",\"id\":");
+        buffer_append_json_string(out, event->id.bytes, event->id.length);
+    }
+    buffer_append_text(out, ",\"status\":\"");
+    buffer_append_text(out, names[event->status]);
+    buffer_append_text(out, "\"");
+    if (event->status == EVENT_REJECTED) {
+        buffer_append_text(out, ",\"reason\":\"");
+        buffer_append_text(out, reason_text(event->reason));
+        buffer_append_text(out, "\"");
+        if (event->field) {
+            buffer_append_text(out, ",\"field\":");
+            buffer_append_json_string(out, event->field, strlen(event->field));
+        }
+        if (event->detail) {
+            buffer_append_text(out, ",\"detail\":");
+            buffer_append_json_string(out, event->detail, strlen(event->detail));
+        }
+    }
+    buffer_append_text(out, "}");
+}
+
+static void write_verdicts(struct buffer *out, const struct event_batch *batch)
+{
+    uint32_t counts[4] = {0};
+    for (uint32_t i = 0; i < batch->count; i++)
+        counts[batch->events[i].status]++;
+    buffer_reserve(out, 64 + 96 * (size_t)batch->count);
+    buffer_append_text(out, "\"accepted\":");
+    buffer_append_i64(out, counts[EVENT_ACCEPTED]);
+    buffer_append_text(out, ",\"duplicate\":");
+    buffer_append_i64(out, counts[EVENT_DUPLICATE]);
+    buffer_append_text(out, ",\"rejected\":");
+    buffer_append_i64(out, counts[EVENT_REJECTED]);
+    buffer_append_text(out, ",\"events\":[");
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (i)
+            buffer_append_text(out, ",");
+        write_verdict(out, &batch->events[i]);
+    }
+    buffer_append_text(out, "]");
+}
+
+/* The one reason that stands for all, if every event was rejected. */
+static enum reason overall(const struct event_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->count; i++)
+        if (batch->events[i].status != EVENT_REJECTED)
+            return REASON_NONE;
+    if (batch->count == 0)
+        return REASON_NONE;
+    return batch->single ? batch->events[0].reason : REASON_ALL_REJECTED;
+}
+
+static void count_rejected(struct counters *counters, const struct event_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (batch->events[i].status != EVENT_REJECTED)
+            continue;
+        counters->rejected++;
+        counters->rejected_for[batch->events[i].reason]++;
+    }
+}
+
+static void reply_verdicts(struct submission *submission)
+{
+    struct http_request *request = submission->request;
+    const struct event_batch *batch = &submission->batch;
+    struct buffer *out = &request->reply.body;
+    enum reason reason = overall(batch);
+    count_rejected(&submission->ingest->counters, batch);
+    if (reason == REASON_NONE) {
+        buffer_append_text(out, "{");
+        write_verdicts(out, batch);
+        buffer_append_text(out, "}");
+        http_request_answer(request, 200, JSON_TYPE);
+        return;
+    }
+    const struct event *first = &batch->events[0];
+    problem_begin(request, reason, batch->single ? first->detail : NULL,
+                  batch->single ? first->field : NULL);
+    buffer_append_text(out, ",");
+    write_verdicts(out, batch);
+    buffer_append_text(out, "}");
+    problem_send(request, reason);
+}
+
+static void on_rejects_kept(struct reject_group *rejects)
+{
+    reply_verdicts(rejects->owner);
+}
+
+/* The verdicts are final: what was refused, here or by Postgres, is kept before the reply. */
+static void keep_rejects(struct submission *submission)
+{
+    const struct event_batch *batch = &submission->batch;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (batch->events[i].status != EVENT_REJECTED)
+            continue;
+        submission->rejects = (struct reject_group){
+            .events = batch->events,
+            .count = batch->count,
+            .partner_id = submission->request->key->partner_id,
+            .key_id = submission->request->key->key_id,
+            .on_done = on_rejects_kept,
+            .owner = submission,
+        };
+        rejects_submit(submission->ingest->rejects, &submission->rejects);
+        return;
+    }
+    reply_verdicts(submission);
+}
+
+static void on_group_done(struct event_group *group, enum reason outcome)
+{
+    struct submission *submission = group->owner;
+    if (outcome == REASON_NONE)
+        keep_rejects(submission);
+    else
+        http_problem(submission->request, outcome,
+                     outcome == REASON_UNAVAILABLE
+                         ? "the database did not confirm; send the same events again"
+                         : NULL,
+                     NULL);
+}
+
+static void submit(struct submission *submission)
+{
+    const struct key *key = submission->request->key;
+    struct event_group *group = &submission->group;
+    bool pending = false;
+    for (uint32_t i = 0; i < submission->batch.count && !pending; i++)
+        pending = submission->batch.events[i].status == EVENT_PENDING;
+    if (!pending) {
+        keep_rejects(submission);
+        return;
+    }
+    *group = (struct event_group){
+        .events = submission->batch.events,
+        .count = submission->batch.count,
+        .partner_id = key->partner_id,
+        .key_id = key->key_id,
+        .environment = key->environment,
+        .on_done = on_group_done,
+        .owner = submission,
+    };
+    list_init(&group->link);
+    int error = batcher_submit(submission->ingest->batcher, group);
+    if (error)
+        http_problem(submission->request, REASON_UNAVAILABLE,
+                     error == -ENOBUFS ? "too many events wait for the database"
+                                       : "the database is not reachable",
+                     NULL);
+}
+
+/* Whether the key's bucket has room for the events; answers 429 if not. */
+static bool within_rate(struct submission *submission)
+{
+    struct http_request *request = submission->request;
+    const struct ingest_settings *settings = &submission->ingest->settings;
+    struct key *key = request->key;
+    int64_t rate = key->rate ? key->rate : settings->rate, wait_ms = 0;
+    if (rate == 0)
+        return true;
+    double burst = (double)(rate > settings->max_batch ? rate : settings->max_batch);
+    if (key->rate && key->rate < settings->max_batch)
+        burst = (double)key->rate;
+    bool room = token_bucket_take(&key->bucket, (double)rate, burst, submission->batch.count,
+                                  time_monotonic_us(), &wait_ms);
+    long long left = key->bucket.tokens > 0 ? (long long)key->bucket.tokens : 0;
+    long long reset = (long long)((burst - key->bucket.tokens) / (double)rate) + 1;
+    http_reply_header(request, "RateLimit-Limit",
+                      arena_printf(&request->arena, "%lld", (long long)rate));
+    http_reply_header(request, "RateLimit-Remaining", arena_printf(&request->arena, "%lld", left));
+    http_reply_header(request, "RateLimit-Reset", arena_printf(&request->arena, "%lld", reset));
+    if (room)
+        return true;
+    reply_retry_after(request, wait_ms);
+    http_problem(request, REASON_RATE_LIMITED, "the API key's events per second are used up", NULL);
+    return false;
+}
+
+static void on_release(struct http_request *request)
+{
+    struct submission *submission = request->work;
+    event_batch_done(&submission->batch);
+}
+
+static struct submission *submission_new(struct ingest *ingest, struct http_request *request)
+{
+    struct submission *submission = arena_alloc(&request->arena, sizeof(*submission));
+    submission->ingest = ingest;
+    submission->request = request;
+    event_batch_init(&submission->batch);
+    request->work = submission;
+    request->release = on_release;
+    return submission;
+}
+
+static enum reason decode(struct submission *submission, enum event_mode mode,
+                          const struct ce_headers *headers)
+{
+    const struct ingest_settings *settings = &submission->ingest->settings;
+    const struct http_request *request = submission->request;
+    const struct key *key = request->key;
+    struct event_context context = {
+        .now_us = time_wall_us(),
+        .max_events = (uint32_t)settings->max_batch,
+        .max_depth = (unsigned)settings->max_depth,
+        .may_backfill = (key->scopes & KEY_SCOPE_EVENTS_HISTORICAL) != 0,
+        .partner_id = key->partner_id,
+        .key_id = key->key_id,
+        .partner_code = key->partner_code,
+        .key_public_id = key->public_id,
+    };
+    return event_batch_decode(&submission->batch, mode, headers->items, headers->count,
+                              request->body.data, request->body.length, &context);
+}
+
+void events_post(struct ingest *ingest, struct http_request *request)
+{
+    struct ce_headers headers = {.count = 0};
+    enum event_mode mode;
+    struct submission *submission = submission_new(ingest, request);
+    events_limit_headers(ingest, request);
+    http_request_each_header(request, on_header, &headers);
+    enum reason reason = event_mode_parse(http_request_header(request, "Content-Type"),
+                                          headers.count > 0, request->route->track, &mode);
+    if (reason != REASON_NONE) {
+        http_problem(request, reason,
+                     "application/cloudevents+json, application/cloudevents-batch+json,"
+                     " application/x-ndjson, or application/json with ce-* headers; UTF-8",
+                     "Content-Type");
+        return;
+    }
+    reason = decode(submission, mode, &headers);
+    if (reason != REASON_NONE)
+        http_problem(request, reason, NULL, NULL);
+    else if (within_rate(submission))
+        submit(submission);
+}

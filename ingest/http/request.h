@@ -1,0 +1,87 @@
+/* One HTTP request on its way through the router, and the reply that is being made for it.
+ *
+ * The server owns it from the first header to the last byte of the reply. A handler answers at once
+ * or later, exactly once: while a complete request is unanswered the server keeps its connection
+ * suspended, so that the request cannot vanish under a handler that waits for Postgres. Before the
+ * body is complete it can: what waits then (the look-up of a key) is linked through `waiting`,
+ * which the server unlinks when the client is gone. */
+#ifndef MH_INGEST_REQUEST_H
+#define MH_INGEST_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ingest/events/arena.h"
+#include "ingest/events/reason.h"
+#include "shared/base/buffer.h"
+#include "shared/base/list.h"
+
+struct MHD_Connection;
+struct http_content;
+struct http_server;
+struct key;
+struct route;
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_DELETE, HTTP_OTHER }; /* HEAD is GET without a body */
+
+#define HTTP_MAX_REPLY_HEADERS 16
+#define HTTP_ADDRESS_SIZE 46
+
+struct http_reply_header {
+    const char *name, *value; /* static, or in the request's arena */
+};
+
+struct http_reply {
+    int status;
+    enum reason reason; /* for counters */
+    const char *content_type;
+    struct buffer body;
+    const struct http_content *content; /* instead of body */
+    unsigned header_count;
+    struct http_reply_header headers[HTTP_MAX_REPLY_HEADERS];
+};
+
+struct http_request {
+    struct http_server *server;
+    struct MHD_Connection *connection; /* only server.c looks into it */
+    enum http_method method;
+    const char *path;    /* without query */
+    const char *address; /* of the peer, numeric, without port */
+    struct buffer body;  /* complete when the handler runs; NUL follows it */
+    struct arena arena;
+    struct http_reply reply;
+
+    const struct route *route;
+    struct key *key;                               /* after authentication, held */
+    struct list waiting;                           /* see above */
+    void *work;                                    /* the handler's, in the arena */
+    void (*release)(struct http_request *request); /* frees what `work` holds, or NULL */
+    int64_t started_us;                            /* monotonic */
+    size_t bytes;                                  /* of the body, as received */
+    unsigned max_body;
+
+    /* The server's: */
+    bool suspended, answered, complete, blocked, closing, expects_continue;
+};
+
+/* NULL when absent. Borrowed, NUL-terminated. */
+const char *http_request_header(const struct http_request *request, const char *name);
+/* The cookie's value or NULL. */
+const char *http_request_cookie(const struct http_request *request, const char *name);
+/* Calls back for each header; return false to end. */
+void http_request_each_header(const struct http_request *request,
+                              bool (*on_header)(void *owner, const char *name, const char *value),
+                              void *owner);
+
+/* Reading pauses until unblock or an answer, for a decision about the header. */
+void http_request_block(struct http_request *request);
+void http_request_unblock(struct http_request *request);
+
+/* `name` is static; `value` is static or in request->arena. */
+void http_reply_header(struct http_request *request, const char *name, const char *value);
+/* Sends request->reply.body, which the server takes over. */
+void http_request_answer(struct http_request *request, int status, const char *content_type);
+/* Sends prepared bytes with the headers they were prepared with. */
+void http_request_answer_content(struct http_request *request, const struct http_content *content);
+
+#endif

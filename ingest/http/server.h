@@ -1,0 +1,50 @@
+/* libmicrohttpd on the libuv loop. This file's .c is the only one that includes microhttpd.h.
+ *
+ * The daemon watches all its sockets with one epoll descriptor, which the loop polls; every wake-up
+ * runs it until it has nothing left, within bounds. It has no timeouts of its own: a sweep each
+ * second closes connections that miss the deadline of their phase, so that a client that drips
+ * bytes gains nothing by dripping. */
+#ifndef MH_INGEST_SERVER_H
+#define MH_INGEST_SERVER_H
+
+#include <uv.h>
+
+#include "ingest/http/request.h"
+#include "shared/base/base.h"
+
+struct http_server;
+
+struct http_server_options {
+    const char *listen; /* host:port */
+    unsigned max_connections;
+    unsigned max_header; /* bytes of request line and headers */
+    unsigned max_body;   /* bytes */
+    uint64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms;
+    /* The header is in: choose a route, authenticate. May answer, or block. */
+    void (*on_header)(void *owner, struct http_request *request);
+    /* The body is in: answer now or later. */
+    void (*on_request)(void *owner, struct http_request *request);
+    /* The reply is out or the client is gone: free what hangs on the request. */
+    void (*on_done)(void *owner, struct http_request *request);
+    /* Something is wrong with the request as such. */
+    void (*on_refused)(void *owner, struct http_request *request, enum reason reason);
+    void *owner;
+};
+
+/* 0 or a negative errno. *ret_port is the port listened on. */
+MUST_CHECK int http_server_open(uv_loop_t *loop, const struct http_server_options *options,
+                                struct http_server **ret_server, int *ret_port);
+/* Stops accepting; open requests go on and their connections close after the reply. */
+void http_server_drain(struct http_server *server);
+/* Requests between the first header and the end of the reply. */
+unsigned http_server_open_requests(const struct http_server *server);
+unsigned http_server_connections(const struct http_server *server);
+/* Ends everything; every complete request must be answered by now. */
+void http_server_close(struct http_server *server, void (*on_closed)(void *owner), void *owner);
+
+/* Bytes made ready once and sent many times, with fixed headers. `bytes` are copied. */
+struct http_content *http_content_new(int status, const void *bytes, size_t length,
+                                      const struct http_reply_header *headers, size_t count);
+void http_content_free(struct http_content *content);
+
+#endif

@@ -1,0 +1,281 @@
+#include "ingest/ingest.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "ingest/http/router.h"
+#include "shared/access/token.h"
+#include "shared/base/log.h"
+#include "shared/base/memory.h"
+#include "shared/base/time.h"
+
+#define CONTROL_LINKS 2
+#define CONTROL_QUEUE 512
+#define BACKGROUND_QUEUE 8
+#define REJECTS_QUEUE 20000
+#define SIGN_IN_ADDRESSES 10000
+#define DRAIN_TICK_MS 20
+
+bool ingest_ready(const struct ingest *ingest)
+{
+    return !ingest->drain_deadline_us &&
+           batcher_lanes_up(ingest->batcher) == (unsigned)ingest->settings.lanes &&
+           pg_pool_up(ingest->control);
+}
+
+/* Says once when something goes away and once when it is back. */
+static void note_state(int64_t *since_us, bool up, const char *name)
+{
+    if (up && *since_us) {
+        log_info("%s is up after %.1f s", name, (double)(time_wall_us() - *since_us) * 1e-6);
+        *since_us = 0;
+    } else if (!up && !*since_us) {
+        log_warning("%s is down", name);
+        *since_us = time_wall_us();
+    }
+}
+
+static void on_postgres_state(void *owner)
+{
+    struct ingest *ingest = owner;
+    if (ingest->batcher && !ingest->closing_parts)
+        note_state(&ingest->postgres_down_since_us,
+                   batcher_lanes_up(ingest->batcher) == (unsigned)ingest->settings.lanes,
+                   "postgres");
+}
+
+static void on_redis_state(void *owner)
+{
+    struct ingest *ingest = owner;
+    if (ingest->publisher && !ingest->closing_parts)
+        note_state(&ingest->redis_down_since_us, publisher_up(ingest->publisher), "redis");
+}
+
+static void on_background_state(void *owner, struct pg_link *link, enum pg_link_state state)
+{
+    struct ingest *ingest = owner;
+    (void)link;
+    if (state == PG_LINK_UP && ingest->maintenance)
+        maintenance_run(ingest->maintenance);
+}
+
+static void on_feed(void *owner, const struct feed_message *message)
+{
+    struct ingest *ingest = owner;
+    publisher_send(ingest->publisher, message);
+}
+
+static int open_storage(struct ingest *ingest)
+{
+    const struct ingest_settings *settings = &ingest->settings;
+    uv_loop_t *loop = &ingest->process.loop;
+    struct pg_link_options control = {
+        .dsn = settings->database, .name = "metrics-ingest control", .max_queue = CONTROL_QUEUE};
+    struct pg_link_options background = {.dsn = settings->database,
+                                         .name = "metrics-ingest background",
+                                         .max_queue = BACKGROUND_QUEUE,
+                                         .on_state = on_background_state,
+                                         .owner = ingest};
+    struct batcher_options batcher = {.database = settings->database,
+                                      .lanes = (unsigned)settings->lanes,
+                                      .max_queued = (uint32_t)settings->queue_events,
+                                      .max_batch = 1000,
+                                      .counters = &ingest->counters,
+                                      .on_state = on_postgres_state,
+                                      .on_feed = on_feed,
+                                      .owner = ingest};
+    int error = pg_pool_open(loop, &control, CONTROL_LINKS, &ingest->control);
+    if (!error)
+        error = pg_link_open(loop, &background, &ingest->background);
+    if (!error)
+        error = batcher_open(loop, &batcher, &ingest->batcher);
+    if (!error)
+        error = maintenance_open(loop, ingest->background, &ingest->maintenance);
+    if (!error)
+        error = request_log_open(loop, ingest->background, &ingest->counters, &ingest->request_log);
+    if (error)
+        log_error("database: %s", strerror(-error));
+    return error;
+}
+
+static int open_redis(struct ingest *ingest)
+{
+    struct publisher_options options = {.url = ingest->settings.redis,
+                                        .prefix = ingest->settings.redis_prefix,
+                                        .counters = &ingest->counters,
+                                        .on_state = on_redis_state,
+                                        .owner = ingest};
+    int error = publisher_open(&ingest->process.loop, &options, &ingest->publisher);
+    if (error)
+        log_error("redis: %s", error == -EINVAL ? "not a URL" : strerror(-error));
+    return error;
+}
+
+static int open_server(struct ingest *ingest)
+{
+    const struct ingest_settings *settings = &ingest->settings;
+    struct http_server_options options = {
+        .listen = settings->listen,
+        .max_connections = (unsigned)settings->max_connections,
+        .max_header = (unsigned)settings->max_header,
+        .max_body = (unsigned)settings->max_body,
+        .header_timeout_ms = (uint64_t)settings->header_timeout,
+        .body_timeout_ms = (uint64_t)settings->body_timeout,
+        .idle_timeout_ms = (uint64_t)settings->idle_timeout,
+        .on_header = router_on_header,
+        .on_request = router_on_request,
+        .on_done = router_on_done,
+        .on_refused = router_on_refused,
+        .owner = ingest,
+    };
+    int port = 0;
+    int error = http_server_open(&ingest->process.loop, &options, &ingest->server, &port);
+    if (error)
+        log_error("cannot listen on %s: %s", settings->listen, strerror(-error));
+    else
+        log_info("listening on %s (port %d), %u files of the web client", settings->listen, port,
+                 files_count(ingest->files));
+    return error;
+}
+
+static int read_token_secret(struct ingest *ingest)
+{
+    const char *path = ingest->settings.token_secret_file;
+    int error = secret_read(path, &ingest->token_secret, &ingest->token_secret_length);
+    if (!error && ingest->token_secret_length < TOKEN_SECRET_MIN_BYTES) {
+        log_error("token_secret_file %s holds less than %d bytes", path, TOKEN_SECRET_MIN_BYTES);
+        return -EINVAL;
+    }
+    if (error)
+        log_error("token_secret_file %s: %s", path,
+                  error == -EPERM ? "must not be readable by group or others (chmod 600)"
+                                  : strerror(-error));
+    return error;
+}
+
+/* Everything that is not on the loop. */
+static int open_local(struct ingest *ingest)
+{
+    const struct ingest_settings *settings = &ingest->settings;
+    const char *host = strstr(settings->public_url, "://");
+    size_t length = host ? (size_t)(host - settings->public_url) + 3 + strcspn(host + 3, "/?#") : 0;
+    if (length == 0 || length >= sizeof(ingest->origin)) {
+        log_error("public_url is not a URL: %s", settings->public_url);
+        return -EINVAL;
+    }
+    memcpy(ingest->origin, settings->public_url, length);
+    ingest->secure_cookie = strncasecmp(settings->public_url, "https:", 6) == 0;
+    double per_minute = (double)settings->sign_in_rate;
+    ingest->sign_ins = address_limit_new(per_minute / 60, per_minute, SIGN_IN_ADDRESSES);
+    int error = read_token_secret(ingest);
+    if (error)
+        return error;
+    error = files_load(settings->web_root, settings->hub_url, &ingest->files);
+    if (error)
+        log_error("web_root %s: %s", settings->web_root, strerror(-error));
+    return error;
+}
+
+/* The parts close at their own pace; the server last, because the others still answer requests. */
+static void on_part_closed(void *owner)
+{
+    struct ingest *ingest = owner;
+    ingest->closing_parts--;
+    if (ingest->closing_parts == 1 && ingest->server) {
+        http_server_close(ingest->server, on_part_closed, ingest);
+        ingest->server = NULL;
+    }
+}
+
+static void on_drain_closed(uv_handle_t *handle)
+{
+    on_part_closed(handle->data);
+}
+
+static void ingest_close(struct ingest *ingest)
+{
+    const void *const parts[] = {ingest->batcher,     ingest->control,     ingest->background,
+                                 ingest->maintenance, ingest->request_log, ingest->publisher};
+    ingest->closing_parts = 2; /* the drain timer and, if it came up, the server */
+    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
+        ingest->closing_parts += parts[i] != NULL;
+    if (ingest->batcher)
+        batcher_close(ingest->batcher, on_part_closed, ingest);
+    if (ingest->control)
+        pg_pool_close(ingest->control, on_part_closed, ingest);
+    if (ingest->background)
+        pg_link_close(ingest->background, on_part_closed, ingest);
+    if (ingest->maintenance)
+        maintenance_close(ingest->maintenance, on_part_closed, ingest);
+    if (ingest->publisher)
+        publisher_close(ingest->publisher, on_part_closed, ingest);
+    if (ingest->request_log)
+        request_log_close(ingest->request_log, on_part_closed, ingest);
+    uv_close((uv_handle_t *)&ingest->drain, on_drain_closed);
+}
+
+static void on_drain_tick(uv_timer_t *timer)
+{
+    struct ingest *ingest = timer->data;
+    bool late = time_monotonic_us() >= ingest->drain_deadline_us;
+    unsigned open = http_server_open_requests(ingest->server);
+    if (!late && (open > 0 || request_log_flush(ingest->request_log)))
+        return;
+    if (open)
+        log_warning("%u requests were cut off after the drain timeout", open);
+    uv_timer_stop(timer);
+    ingest_close(ingest);
+}
+
+static void on_stop(void *owner)
+{
+    struct ingest *ingest = owner;
+    if (!ingest->server) { /* never came up */
+        ingest_close(ingest);
+        return;
+    }
+    http_server_drain(ingest->server);
+    ingest->drain_deadline_us = time_monotonic_us() + ingest->settings.drain_timeout * 1000;
+    uv_timer_start(&ingest->drain, on_drain_tick, 0, DRAIN_TICK_MS);
+}
+
+int ingest_open(struct ingest *ingest)
+{
+    ingest->process.on_stop = on_stop;
+    ingest->process.owner = ingest;
+    ingest->started_us = time_wall_us();
+    counters_init(&ingest->counters);
+    int error = process_init(&ingest->process);
+    if (error) {
+        log_error("cannot start: %s", strerror(-error));
+        return error;
+    }
+    uv_timer_init(&ingest->process.loop, &ingest->drain);
+    ingest->drain.data = ingest;
+    ingest->postgres_down_since_us = ingest->redis_down_since_us = ingest->started_us;
+    error = open_local(ingest);
+    if (!error)
+        error = open_redis(ingest);
+    if (!error)
+        error = open_storage(ingest);
+    if (!error) {
+        ingest->keys = keys_new(ingest->control, &ingest->counters);
+        ingest->rejects = rejects_new(ingest->control, &ingest->counters, REJECTS_QUEUE);
+        error = open_server(ingest);
+    }
+    if (error)
+        process_stop(&ingest->process);
+    return error;
+}
+
+void ingest_done(struct ingest *ingest)
+{
+    keys_free(ingest->keys);
+    rejects_free(ingest->rejects);
+    files_free(ingest->files);
+    address_limit_free(ingest->sign_ins);
+    if (ingest->token_secret)
+        secret_free(ingest->token_secret, ingest->token_secret_length);
+    settings_done(&ingest_settings_table, &ingest->settings);
+}

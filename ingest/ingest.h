@@ -1,0 +1,59 @@
+/* The daemon's parts and how they hang together; one instance, one loop.
+ *
+ * Order of life: settings, links to Postgres and Redis, server. On SIGTERM the server stops
+ * accepting, what is accepted gets its verdict (at most drain_timeout), then everything closes in
+ * the order of ingest_close: first what still answers requests, then the server. */
+#ifndef MH_INGEST_H
+#define MH_INGEST_H
+
+#include "ingest/counters.h"
+#include "ingest/events/batcher.h"
+#include "ingest/events/rejects.h"
+#include "ingest/http/files.h"
+#include "ingest/http/keys.h"
+#include "ingest/http/rate_limit.h"
+#include "ingest/http/server.h"
+#include "ingest/ingest_settings.h"
+#include "ingest/publish/publisher.h"
+#include "ingest/timers/maintenance.h"
+#include "ingest/timers/request_log.h"
+#include "shared/loop/process.h"
+#include "shared/postgres/pg_pool.h"
+
+struct ingest {
+    struct process process;
+    struct ingest_settings settings;
+    struct counters counters;
+
+    struct pg_pool *control;    /* keys, sessions, rejects: short queries that requests wait for */
+    struct pg_link *background; /* maintenance, request log */
+    struct batcher *batcher;
+    struct rejects *rejects;
+    struct publisher *publisher;
+    struct maintenance *maintenance;
+    struct request_log *request_log;
+    struct keys *keys;
+    struct address_limit *sign_ins;
+    struct files *files;
+    struct http_server *server;
+
+    char *token_secret;
+    size_t token_secret_length;
+    char origin[256];   /* scheme://host[:port] of public_url */
+    bool secure_cookie; /* public_url is https */
+
+    int64_t started_us, postgres_down_since_us, redis_down_since_us; /* wall clock; 0: up */
+    uv_timer_t drain;
+    int64_t drain_deadline_us; /* monotonic; 0: not draining */
+    unsigned closing_parts;
+};
+
+/* 0, or a negative errno after one log line; then what is open was closed again as far as needed
+ * for the process to end. Call process_run afterwards. */
+MUST_CHECK int ingest_open(struct ingest *ingest);
+/* After process_run. */
+void ingest_done(struct ingest *ingest);
+/* Postgres lanes are up and nothing is being drained. */
+bool ingest_ready(const struct ingest *ingest);
+
+#endif
