@@ -19,7 +19,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
     SELECT EXISTS (SELECT FROM done)
 $$;
 
--- Staff (p_staff_role) or a member of a partner; exactly one of both.
+-- Staff (p_staff_role), a member of a partner, or neither: signed in, and refused until somebody
+-- grants a membership.
 CREATE FUNCTION api.user_create(p_name text, p_email text, p_staff_role text, p_partner_code text,
                                 p_partner_role text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
@@ -28,8 +29,8 @@ DECLARE
     v_public  text;
     v_partner int;
 BEGIN
-    IF (p_staff_role IS NULL) = (p_partner_code IS NULL) THEN
-        RAISE EXCEPTION 'a user is either staff or a member of a partner' USING ERRCODE = 'invalid_parameter_value';
+    IF p_staff_role IS NOT NULL AND p_partner_code IS NOT NULL THEN
+        RAISE EXCEPTION 'staff are not members of a partner' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     INSERT INTO app.users (kind, staff_role, name, email)
     VALUES (CASE WHEN p_staff_role IS NULL THEN 'member' ELSE 'staff' END, p_staff_role, p_name, p_email)
