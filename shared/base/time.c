@@ -157,9 +157,11 @@ int time_parse_rfc3339(const char *text, size_t length, int64_t *ret_us)
 void time_format_rfc3339(int64_t us, char out[TIME_RFC3339_SIZE])
 {
     int64_t fraction = us % US_PER_SECOND;
-    if (fraction < 0)
+    time_t seconds = (time_t)(us / US_PER_SECOND);
+    if (fraction < 0) {
         fraction += US_PER_SECOND;
-    time_t seconds = (time_t)((us - fraction) / US_PER_SECOND);
+        seconds--;
+    }
     struct tm utc;
     gmtime_r(&seconds, &utc);
     /* Years outside 1 to 9999 would not fit; the modulo keeps the compiler's length check true. */
