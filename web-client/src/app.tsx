@@ -26,12 +26,12 @@ function Page({ principal, at }: { principal: Principal; at: Route }) {
         if (home && (at.page === 'home' || at.page === 'sign-in')) redirect(home);
     });
     if (!home) return <DeniedPage principal={principal} />;
-    if (principal.staff && at.page === 'platform') return <StaffDashboard key="platform" />;
+    if (principal.staff && at.page === 'platform') return <StaffDashboard />;
     if (principal.staff && at.page === 'partner')
-        return <StaffDashboard key={at.code} partner={at.code} />;
+        return <StaffDashboard partner={at.code} />;
     const membership =
         at.page === 'partner' && principal.partners?.find((one) => one.code === at.code);
-    if (membership) return <PartnerDashboard key={membership.code} membership={membership} />;
+    if (membership) return <PartnerDashboard membership={membership} />;
     // A partner that is not ours answers as one that does not exist.
     if (at.page === 'not-found' || at.page === 'partner' || at.page === 'platform')
         return <NotFoundPage home={home} />;

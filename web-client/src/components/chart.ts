@@ -36,8 +36,8 @@ export function palette(): Palette {
     };
 }
 
-/** Diagonal lines in the series' colour: filling, not final. */
-export function hatch(colour: string): CanvasPattern | string {
+/** Diagonal lines in the series' colour, opaque since bars stand behind bars: filling, not final. */
+export function hatch(colour: string, ground: string): CanvasPattern | string {
     const ratio = devicePixelRatio;
     const size = Math.max(4, Math.round(6 * ratio));
     const tile = document.createElement('canvas');
@@ -45,6 +45,8 @@ export function hatch(colour: string): CanvasPattern | string {
     tile.height = size;
     const context = tile.getContext('2d');
     if (!context) return colour;
+    context.fillStyle = ground;
+    context.fillRect(0, 0, size, size);
     context.strokeStyle = colour;
     context.lineWidth = Math.max(1, 1.4 * ratio);
     for (const shift of [-size, 0, size]) {

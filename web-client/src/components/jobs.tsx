@@ -81,7 +81,7 @@ function useReading(): { reading: Signal<boolean>; handlers: Record<string, () =
 
 /**
  * Order of the rows. A cell changes with its job at once; rows move at most twice a second, and not
- * while somebody reads them.
+ * while somebody reads them. A job that left the list leaves the table at once, for it is empty now.
  */
 function useOrder(
     channel: Channel<JobsState>,
@@ -91,33 +91,37 @@ function useOrder(
     const model = useMemo(() => tableModel(columns, (row) => row.id), []);
     const rows = useSignal<JobRow[]>([]);
     const waiting = useSignal(0);
-    const built = useRef({ key: '', at: 0, filter: filter.peek() });
+    const built = useRef({ key: '', at: -tickMs, filter: filter.peek() });
     useSignalEffect(() => {
         tick.value;
         const jobs = channel.state.at('jobs');
         const ids = jobs.keys;
         const wanted = filter.value;
-        const held = reading.value && built.current.filter === wanted && rows.peek().length > 0;
-        const key = `${wanted} ${jobs.version}`;
+        const held = reading.value;
+        const shown = rows.peek();
+        const left = shown.filter((row) => jobs.has(row.id));
         const now = performance.now();
-        if (key === built.current.key) return;
-        if (held) {
-            const shown = new Set(rows.peek().map((row) => row.id));
-            waiting.value = wanted === 'all' ? ids.filter((id) => !shown.has(id)).length : 0;
+        const last = built.current;
+        const refiltered = last.filter !== wanted;
+        if (!refiltered && left.length > 0 && (held || now - last.at < tickMs - 50)) {
+            if (left.length < shown.length) rows.value = left;
+            if (held && wanted === 'all') waiting.value = ids.length - left.length;
             return;
         }
-        if (built.current.filter === wanted && now - built.current.at < tickMs - 50) return;
+        waiting.value = 0;
+        const key = `${wanted} ${jobs.version}`;
+        if (key === last.key && left.length === shown.length) return;
         built.current = { key, at: now, filter: wanted };
         const { states } = filters[wanted];
-        const data = ids.map((id) => ({ id, job: jobs.at(id) }));
-        const next = model.update(data, {
-            sorting: newestFirst,
-            columnFilters: states ? [{ id: 'state', value: states }] : [],
-        });
-        waiting.value = 0;
-        const before = rows.peek();
-        const moved = next.length !== before.length || next.some((row, at) => row.job !== before[at]?.job);
-        if (moved) rows.value = next;
+        const next = model.update(
+            ids.map((id) => ({ id, job: jobs.at(id) })),
+            {
+                sorting: newestFirst,
+                columnFilters: states ? [{ id: 'state', value: states }] : [],
+            },
+        );
+        if (next.length !== shown.length || next.some((row, at) => row.job !== shown[at]?.job))
+            rows.value = next;
     });
     return { rows, waiting };
 }

@@ -46,7 +46,7 @@ const buildVolume: Build = (host, first, pointed) => {
         ...(dash && { dash }),
     });
     const bar = (fill: string): uPlot.Series => {
-        const paths = bars(fill, hatch(fill), partial);
+        const paths = bars(fill, hatch(fill, colours.surface), partial);
         return { stroke: fill, fill, width: 1, points: { show: false }, ...(paths && { paths }) };
     };
     const underlay = (chart: uPlot): void => {

@@ -1,8 +1,4 @@
 /** The series of the chosen window as columns, for charts and sparklines. */
-import { type ReadonlySignal, useSignal, useSignalEffect } from '@preact/signals';
-import { windowName } from '../route';
-import type { Channel } from './channel';
-import { serverNow, tick } from './clock';
 import type { Bucket, MetricsState, SeriesName, WindowName } from './payloads';
 import type { Tree } from './tree';
 
@@ -23,7 +19,7 @@ export interface Trend {
     partial: number;
 }
 
-const shapes: Record<SeriesName, { step: number; length: number }> = {
+export const shapes: Record<SeriesName, { step: number; length: number }> = {
     minute: { step: 60, length: 60 },
     hour: { step: 3600, length: 24 },
     day: { step: 86_400, length: 30 },
@@ -92,22 +88,4 @@ export function successOf(trend: Trend): Column {
 
 export function failureOf(trend: Trend): Column {
     return successOf(trend).map((rate) => (rate === null ? null : 1 - rate));
-}
-
-/** Rebuilt at most twice a second, and only when a bucket changed or time moved on. */
-export function useTrend(channel: Channel<MetricsState>): ReadonlySignal<Trend | undefined> {
-    const trend = useSignal<Trend | undefined>(undefined);
-    const built = useSignal('');
-    useSignalEffect(() => {
-        tick.value;
-        if (!channel.hasState.value) return;
-        const series = seriesOf[windowName.value];
-        const now = serverNow() / 1000;
-        const version = channel.state.at('series').at(series).version;
-        const key = `${series} ${version} ${Math.floor(now / shapes[series].step)}`;
-        if (key === built.peek()) return;
-        built.value = key;
-        trend.value = trendOf(channel.state, series, now);
-    });
-    return trend;
 }

@@ -1,6 +1,6 @@
 /** What both dashboards are made of: the numbers of one scope, and its jobs. */
-import type { ReadonlySignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { JobsPanel } from '../components/jobs';
 import { PrimaryKpis, SecondaryKpis } from '../components/kpis';
 import { QueuePanel } from '../components/queue';
@@ -10,11 +10,10 @@ import { WindowPicker } from '../components/windows';
 import type { Channel } from '../live/channel';
 import { useLive } from '../live/context';
 import type { JobsState, MetricsState } from '../live/payloads';
-import { type Trend, useTrend } from '../live/trend';
+import { useTrend } from '../live/use-trend';
 
 export function Dashboard(props: {
     title: string;
-    subtitle?: string;
     filter?: ComponentChildren;
     metrics: Channel<MetricsState>;
     jobs: Channel<JobsState>;
@@ -23,15 +22,16 @@ export function Dashboard(props: {
     children?: ComponentChildren;
 }) {
     const live = useLive();
-    const { metrics } = props;
-    const trend = useTrend(metrics);
+    const { metrics, jobs, title } = props;
     const ready = metrics.hasState.value;
+    useEffect(() => {
+        document.title = `${title} · metrics-hub`;
+    }, [title]);
     return (
         <main id="main" class="page" tabIndex={-1} data-phase={live.phase.value} aria-busy={!ready}>
             <div class="page-head">
                 <div class="page-title">
-                    <h1>{props.title}</h1>
-                    {props.subtitle && <p>{props.subtitle}</p>}
+                    <h1>{title}</h1>
                 </div>
                 <div class="page-tools">
                     {props.filter}
@@ -39,25 +39,29 @@ export function Dashboard(props: {
                 </div>
             </div>
             <StaleBanner live={live} />
-            {ready ? <Numbers metrics={metrics} trend={trend} /> : <Skeleton />}
+            {ready ? <Numbers key={metrics.name} metrics={metrics} /> : <Skeleton />}
             {ready && props.children}
-            <JobsPanel channel={props.jobs} title={props.jobsTitle} platform={props.platform} />
+            <JobsPanel
+                key={jobs.name}
+                channel={jobs}
+                title={props.jobsTitle}
+                platform={props.platform}
+            />
         </main>
     );
 }
 
-function Numbers(props: {
-    metrics: Channel<MetricsState>;
-    trend: ReadonlySignal<Trend | undefined>;
-}) {
+/** Made anew for another channel; the page's head stays, and with it the keyboard's focus. */
+function Numbers({ metrics }: { metrics: Channel<MetricsState> }) {
+    const trend = useTrend(metrics);
     return (
         <>
-            <PrimaryKpis channel={props.metrics} trend={props.trend} />
+            <PrimaryKpis channel={metrics} trend={trend} />
             <div class="split-row">
-                <TrendPanel trend={props.trend} />
-                <QueuePanel channel={props.metrics} />
+                <TrendPanel trend={trend} />
+                <QueuePanel channel={metrics} />
             </div>
-            <SecondaryKpis channel={props.metrics} />
+            <SecondaryKpis channel={metrics} />
         </>
     );
 }

@@ -1,4 +1,3 @@
-import { useComputed } from '@preact/signals';
 import {
     DistributionPanel,
     nameOf,
@@ -19,13 +18,12 @@ export function StaffDashboard({ partner }: { partner?: string }) {
     const platform = useChannel<MetricsState>('metrics:platform');
     const metrics = useChannel<MetricsState>(`metrics:${scope}`);
     const jobs = useChannel<JobsState>(`jobs:${scope}`);
-    const name = useComputed(() =>
-        partner ? (platform.state.at('partners').at(partner).at('name').value ?? partner) : '',
-    ).value;
+    const name =
+        partner && (platform.state.at('partners').at(partner).at('name').value ?? partner);
     if (metrics.phase.value === 'denied') return <NotFoundPage home={{ page: 'platform' }} />;
     return (
         <Dashboard
-            title={partner ? name : 'All partners'}
+            title={name ?? 'All partners'}
             filter={<PartnerFilter platform={platform} {...(partner && { current: partner })} />}
             metrics={metrics}
             jobs={jobs}
