@@ -239,6 +239,9 @@ static void request_resume(struct http_request *request)
     connection_deadline(connection_of(request->connection),
                         request->server->options.body_timeout_ms);
     MHD_resume_connection(request->connection);
+    /* Not every version wakes its epoll descriptor for this; many resumes share one run. */
+    if (!uv_is_active((uv_handle_t *)&request->server->again))
+        uv_timer_start(&request->server->again, on_again, 0, 0);
 }
 
 void http_request_block(struct http_request *request)
