@@ -15,12 +15,15 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 
 -- The log's identity: another cluster, a promoted standby, a restored or re-created database is
 -- another history, and positions in the one mean nothing in the other.
+-- (plpgsql keeps its plan; an SQL function would be planned anew at each call.)
 CREATE OR REPLACE FUNCTION app.db_epoch() RETURNS text
-LANGUAGE sql STABLE AS $$
-    SELECT left(md5(concat_ws('.', s.system_identifier, c.timeline_id,
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    RETURN left(md5(concat_ws('.', (SELECT s.system_identifier FROM pg_catalog.pg_control_system() s),
+                              (SELECT c.timeline_id FROM pg_catalog.pg_control_checkpoint() c),
                               (SELECT d.oid FROM pg_catalog.pg_database d
-                               WHERE d.datname = pg_catalog.current_database()))), 8)
-    FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c
+                               WHERE d.datname = pg_catalog.current_database()))), 8);
+END
 $$;
 
 -- Adds sketch bins to sketch bins: appended, and folded into one entry per bin once they are many.

@@ -2,8 +2,8 @@
 --
 -- THE FOLD. A job's row is a pure function of the SET of its stored events: every remembered column is
 -- a join (min, max) of the events, so that permutation, duplication and batching cannot matter; the
--- rest is derived from the remembered columns. An existing row enters the same aggregates as one more
--- contributor.
+-- rest is derived from the remembered columns. A batch's events are joined by aggregates, their result
+-- with the existing row by least() and greatest().
 --   whole job      first_seen_at = min(time) of generation events, requested_event_at = min(requested),
 --                  first_started_at = min(started), published_at = min(publication.published),
 --                  last_event_at = max(time); tokens, units, cost, model, entrypoint, project, end_user,
@@ -60,7 +60,6 @@ DECLARE
     v_epochs   text[];
     v_seqs     bigint[];
     v_base     bigint;
-    v_db_epoch text;
 BEGIN
     SELECT array_agg(s.partner_id), array_agg(s.code) INTO v_pids, v_codes
     FROM (SELECT h.partner_id, p.code
@@ -87,14 +86,25 @@ BEGIN
         ON CONFLICT DO NOTHING;
     END LOOP;
 
-    INSERT INTO app.event_dedupe (partner_id, source_id, received_at, ext_id, payload_sha256)
-    SELECT t.partner_id, t.source_id, v_now, t.ext_id, t.hash
-    FROM unnest(p_partner, v_sources, p_ext_id, p_hash, p_occurred, p_historical)
-         AS t(partner_id, source_id, ext_id, hash, occurred, historical)
-    WHERE t.partner_id = ANY (v_pids)
-      AND (t.occurred >= v_oldest OR t.historical <> 0 AND t.occurred >= timestamptz '2000-01-01Z')
-    ON CONFLICT DO NOTHING;
-    GET DIAGNOSTICS v_claimed = ROW_COUNT;
+    -- Duplicates are rare, so the claim is tried without a conflict check first.
+    BEGIN
+        INSERT INTO app.event_dedupe (partner_id, source_id, received_at, ext_id, payload_sha256)
+        SELECT t.partner_id, t.source_id, v_now, t.ext_id, t.hash
+        FROM unnest(p_partner, v_sources, p_ext_id, p_hash, p_occurred, p_historical)
+             AS t(partner_id, source_id, ext_id, hash, occurred, historical)
+        WHERE t.partner_id = ANY (v_pids)
+          AND (t.occurred >= v_oldest OR t.historical <> 0 AND t.occurred >= timestamptz '2000-01-01Z');
+        GET DIAGNOSTICS v_claimed = ROW_COUNT;
+    EXCEPTION WHEN unique_violation THEN
+        INSERT INTO app.event_dedupe (partner_id, source_id, received_at, ext_id, payload_sha256)
+        SELECT t.partner_id, t.source_id, v_now, t.ext_id, t.hash
+        FROM unnest(p_partner, v_sources, p_ext_id, p_hash, p_occurred, p_historical)
+             AS t(partner_id, source_id, ext_id, hash, occurred, historical)
+        WHERE t.partner_id = ANY (v_pids)
+          AND (t.occurred >= v_oldest OR t.historical <> 0 AND t.occurred >= timestamptz '2000-01-01Z')
+        ON CONFLICT DO NOTHING;
+        GET DIAGNOSTICS v_claimed = ROW_COUNT;
+    END;
     IF v_claimed = v_count THEN
         v_verdicts := array_fill(0::smallint, ARRAY[v_count]);
     ELSE
@@ -159,7 +169,9 @@ BEGIN
         END IF;
 
         WITH event AS MATERIALIZED (
-            SELECT t.partner_id, t.environment, t.type, t.attempt,
+            SELECT t.partner_id, t.environment, t.type,
+                   CASE WHEN t.type >= 20 THEN 0 WHEN t.type = 7 THEN greatest(t.attempt, 2)
+                        ELSE coalesce(t.attempt, 1) END::smallint AS attempt,
                    CASE WHEN t.occurred > v_future THEN v_now ELSE t.occurred END AS at,
                    t.job_key COLLATE "C" AS job_key, t.model COLLATE "C" AS model,
                    t.entrypoint COLLATE "C" AS entrypoint, t.project COLLATE "C" AS project,
@@ -173,84 +185,84 @@ BEGIN
                       project, end_user, tokens, units, cost_micros, progress, error_class, error_message,
                       prompt, asset_url)
             WHERE t.verdict = 0
-        ), part AS (
-            SELECT e.partner_id, e.environment, e.job_key,
-                   CASE WHEN e.type >= 20 THEN 0 WHEN e.type = 7 THEN greatest(e.attempt, 2)
-                        ELSE coalesce(e.attempt, 1) END::smallint AS attempt,
-                   CASE e.type WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 7 THEN 2 WHEN 3 THEN 3 WHEN 4 THEN 3
-                        ELSE 0 END::smallint AS phase,
-                   e.at AS last_event_at,
-                   CASE WHEN e.type < 20 THEN e.at END AS first_seen_at,
-                   CASE WHEN e.type = 1 THEN e.at END AS requested_event_at,
-                   CASE WHEN e.type = 2 THEN e.at END AS queued_at,
-                   CASE WHEN e.type = 3 THEN e.at END AS started_at,
-                   CASE WHEN e.type = 3 THEN e.at END AS first_started_at,
-                   CASE WHEN e.type = 5 THEN e.at END AS completed_at,
-                   CASE WHEN e.type = 6 THEN e.at END AS failed_at,
-                   CASE WHEN e.type = 8 THEN e.at END AS cancelled_at,
-                   CASE WHEN e.type = 21 THEN e.at END AS published_at,
-                   e.tokens, e.units, e.cost_micros, e.progress, e.model, e.entrypoint, e.project, e.end_user,
-                   CASE WHEN e.type = 6 THEN e.error_class END AS error_class,
-                   CASE WHEN e.type = 6 THEN e.error_message END AS error_message, e.prompt, e.asset_url,
-                   NULL::smallint AS old_state, NULL::smallint AS old_attempt, NULL::timestamptz AS old_requested_at,
-                   NULL::timestamptz AS old_terminal_at, NULL::bigint AS old_duration_ms,
-                   NULL::bigint AS old_queue_ms, NULL::bigint AS old_tokens, NULL::bigint AS old_cost_micros,
-                   NULL::int AS old_units, NULL::timestamptz AS old_first_started_at,
-                   NULL::timestamptz AS old_published_at
-            FROM event e WHERE e.job_key IS NOT NULL
-            UNION ALL
-            SELECT k.partner_id, k.environment, k.job_key, g.attempt, g.phase, g.last_event_at, g.first_seen_at,
-                   g.requested_event_at, g.queued_at, g.started_at, g.first_started_at, g.completed_at, g.failed_at,
-                   g.cancelled_at, g.published_at, g.tokens, g.units, g.cost_micros, g.progress, g.model,
-                   g.entrypoint, g.project, g.end_user, g.error_class, g.error_message, g.prompt, g.asset_url,
-                   g.state, g.attempt, g.requested_at, g.terminal_at, g.duration_ms, g.queue_ms, g.tokens,
-                   g.cost_micros, g.units, g.first_started_at, g.published_at
-            FROM (SELECT DISTINCT e.partner_id, e.environment, e.job_key FROM event e WHERE e.job_key IS NOT NULL) k
-            CROSS JOIN LATERAL (SELECT * FROM app.generation_jobs g
-                                WHERE g.partner_id = k.partner_id AND g.environment = k.environment
-                                  AND g.job_key = k.job_key OFFSET 0) g
-        ), folded AS (
-            SELECT p.partner_id, p.environment, p.job_key, max(p.attempt) AS attempt,
-                   max(p.phase) FILTER (WHERE p.attempt = p.top) AS phase,
-                   max(p.last_event_at) AS last_event_at, min(p.first_seen_at) AS first_seen_at,
-                   min(p.requested_event_at) AS requested_event_at,
-                   coalesce(min(p.requested_event_at), min(p.first_seen_at)) AS requested_at,
-                   min(p.queued_at) FILTER (WHERE p.attempt = p.top) AS queued_at,
-                   min(p.started_at) FILTER (WHERE p.attempt = p.top) AS started_at,
-                   min(p.first_started_at) AS first_started_at,
-                   min(p.completed_at) FILTER (WHERE p.attempt = p.top) AS completed_at,
-                   min(p.failed_at) FILTER (WHERE p.attempt = p.top) AS failed_at,
-                   min(p.cancelled_at) FILTER (WHERE p.attempt = p.top) AS cancelled_at,
-                   least(min(p.completed_at) FILTER (WHERE p.attempt = p.top),
-                         min(p.failed_at) FILTER (WHERE p.attempt = p.top),
-                         min(p.cancelled_at) FILTER (WHERE p.attempt = p.top)) AS terminal_at,
-                   min(p.published_at) AS published_at,
-                   max(p.tokens) AS tokens, max(p.units) AS units, max(p.cost_micros) AS cost_micros,
-                   max(p.progress) FILTER (WHERE p.attempt = p.top) AS progress,
-                   max(p.model) AS model, max(p.entrypoint) AS entrypoint, max(p.project) AS project,
-                   max(p.end_user) AS end_user,
-                   max(p.error_class) FILTER (WHERE p.attempt = p.top) AS error_class,
-                   max(p.error_message) FILTER (WHERE p.attempt = p.top) AS error_message,
-                   max(p.prompt) AS prompt, max(p.asset_url) AS asset_url,
-                   max(p.old_state) AS old_state, max(p.old_attempt) AS old_attempt,
-                   max(p.old_requested_at) AS old_requested_at, max(p.old_terminal_at) AS old_terminal_at,
-                   max(p.old_duration_ms) AS old_duration_ms, max(p.old_queue_ms) AS old_queue_ms,
-                   max(p.old_tokens) AS old_tokens, max(p.old_cost_micros) AS old_cost_micros,
-                   max(p.old_units) AS old_units, max(p.old_first_started_at) AS old_first_started_at,
-                   max(p.old_published_at) AS old_published_at
-            FROM (SELECT *, max(p.attempt) OVER (PARTITION BY p.partner_id, p.environment, p.job_key) AS top
-                  FROM part p) p
-            GROUP BY p.partner_id, p.environment, p.job_key
+        ), batch AS (
+            SELECT e.partner_id, e.environment, e.job_key, max(e.attempt) AS attempt,
+                   max(CASE e.type WHEN 1 THEN 1 WHEN 2 THEN 2 WHEN 7 THEN 2 WHEN 3 THEN 3 WHEN 4 THEN 3 ELSE 0
+                       END::smallint) FILTER (WHERE e.attempt = e.top) AS phase,
+                   min(e.at) FILTER (WHERE e.type = 2 AND e.attempt = e.top) AS queued_at,
+                   min(e.at) FILTER (WHERE e.type = 3 AND e.attempt = e.top) AS started_at,
+                   min(e.at) FILTER (WHERE e.type = 5 AND e.attempt = e.top) AS completed_at,
+                   min(e.at) FILTER (WHERE e.type = 6 AND e.attempt = e.top) AS failed_at,
+                   min(e.at) FILTER (WHERE e.type = 8 AND e.attempt = e.top) AS cancelled_at,
+                   max(e.progress) FILTER (WHERE e.attempt = e.top) AS progress,
+                   max(e.error_class) FILTER (WHERE e.type = 6 AND e.attempt = e.top) AS error_class,
+                   max(e.error_message) FILTER (WHERE e.type = 6 AND e.attempt = e.top) AS error_message,
+                   max(e.at) AS last_event_at,
+                   min(e.at) FILTER (WHERE e.type < 20) AS first_seen_at,
+                   min(e.at) FILTER (WHERE e.type = 1) AS requested_event_at,
+                   min(e.at) FILTER (WHERE e.type = 3) AS first_started_at,
+                   min(e.at) FILTER (WHERE e.type = 21) AS published_at,
+                   max(e.tokens) AS tokens, max(e.units) AS units, max(e.cost_micros) AS cost_micros,
+                   max(e.model) AS model, max(e.entrypoint) AS entrypoint, max(e.project) AS project,
+                   max(e.end_user) AS end_user, max(e.prompt) AS prompt, max(e.asset_url) AS asset_url
+            FROM (SELECT *, max(e.attempt) OVER (PARTITION BY e.partner_id, e.environment, e.job_key) AS top
+                  FROM event e WHERE e.job_key IS NOT NULL) e
+            GROUP BY e.partner_id, e.environment, e.job_key
+        ), merged AS (
+            SELECT b.partner_id, b.environment, b.job_key, greatest(b.attempt, o.attempt) AS attempt,
+                   CASE d.newer WHEN 1 THEN b.phase WHEN -1 THEN o.phase ELSE greatest(b.phase, o.phase) END AS phase,
+                   CASE d.newer WHEN 1 THEN b.queued_at WHEN -1 THEN o.queued_at
+                        ELSE least(b.queued_at, o.queued_at) END AS queued_at,
+                   CASE d.newer WHEN 1 THEN b.started_at WHEN -1 THEN o.started_at
+                        ELSE least(b.started_at, o.started_at) END AS started_at,
+                   CASE d.newer WHEN 1 THEN b.completed_at WHEN -1 THEN o.completed_at
+                        ELSE least(b.completed_at, o.completed_at) END AS completed_at,
+                   CASE d.newer WHEN 1 THEN b.failed_at WHEN -1 THEN o.failed_at
+                        ELSE least(b.failed_at, o.failed_at) END AS failed_at,
+                   CASE d.newer WHEN 1 THEN b.cancelled_at WHEN -1 THEN o.cancelled_at
+                        ELSE least(b.cancelled_at, o.cancelled_at) END AS cancelled_at,
+                   CASE d.newer WHEN 1 THEN b.progress WHEN -1 THEN o.progress
+                        ELSE greatest(b.progress, o.progress) END AS progress,
+                   CASE d.newer WHEN 1 THEN b.error_class WHEN -1 THEN o.error_class
+                        ELSE greatest(b.error_class, o.error_class) END AS error_class,
+                   CASE d.newer WHEN 1 THEN b.error_message WHEN -1 THEN o.error_message
+                        ELSE greatest(b.error_message, o.error_message) END AS error_message,
+                   greatest(b.last_event_at, o.last_event_at) AS last_event_at,
+                   least(b.first_seen_at, o.first_seen_at) AS first_seen_at,
+                   least(b.requested_event_at, o.requested_event_at) AS requested_event_at,
+                   coalesce(least(b.requested_event_at, o.requested_event_at),
+                            least(b.first_seen_at, o.first_seen_at)) AS requested_at,
+                   least(b.first_started_at, o.first_started_at) AS first_started_at,
+                   least(b.published_at, o.published_at) AS published_at,
+                   greatest(b.tokens, o.tokens) AS tokens, greatest(b.units, o.units) AS units,
+                   greatest(b.cost_micros, o.cost_micros) AS cost_micros, greatest(b.model, o.model) AS model,
+                   greatest(b.entrypoint, o.entrypoint) AS entrypoint, greatest(b.project, o.project) AS project,
+                   greatest(b.end_user, o.end_user) AS end_user, greatest(b.prompt, o.prompt) AS prompt,
+                   greatest(b.asset_url, o.asset_url) AS asset_url,
+                   o.state AS old_state, o.attempt AS old_attempt, o.requested_at AS old_requested_at,
+                   o.terminal_at AS old_terminal_at, o.duration_ms AS old_duration_ms, o.queue_ms AS old_queue_ms,
+                   o.tokens AS old_tokens, o.cost_micros AS old_cost_micros, o.units AS old_units,
+                   o.first_started_at AS old_first_started_at, o.published_at AS old_published_at
+            FROM batch b
+            LEFT JOIN LATERAL (SELECT * FROM app.generation_jobs g
+                               WHERE g.partner_id = b.partner_id AND g.environment = b.environment
+                                 AND g.job_key = b.job_key OFFSET 0) o ON true
+            CROSS JOIN LATERAL (SELECT CASE WHEN b.attempt < o.attempt THEN -1 WHEN b.attempt = o.attempt THEN 0
+                                       ELSE 1 END AS newer) d
+            OFFSET 0
+        ), timed AS (
+            SELECT m.*, least(m.completed_at, m.failed_at, m.cancelled_at) AS terminal_at,
+                   CASE WHEN m.first_started_at IS NOT NULL
+                        THEN greatest(app.ms(m.first_started_at) - app.ms(m.requested_at), 0) END AS queue_ms
+            FROM merged m OFFSET 0
         ), job AS MATERIALIZED (
-            SELECT f.*,
-                   CASE f.terminal_at WHEN f.completed_at THEN 4 WHEN f.failed_at THEN 5
-                        WHEN f.cancelled_at THEN 6 ELSE f.phase END::smallint AS state,
-                   CASE WHEN f.terminal_at = f.completed_at
-                        THEN greatest(app.ms(f.completed_at) - app.ms(f.requested_at), 0) END AS duration_ms,
-                   CASE WHEN f.first_started_at IS NOT NULL
-                        THEN greatest(app.ms(f.first_started_at) - app.ms(f.requested_at), 0) END AS queue_ms
-            FROM folded f
-        ), written AS (
+            SELECT t.*,
+                   CASE t.terminal_at WHEN t.completed_at THEN 4 WHEN t.failed_at THEN 5
+                        WHEN t.cancelled_at THEN 6 ELSE t.phase END::smallint AS state,
+                   CASE WHEN t.terminal_at = t.completed_at
+                        THEN greatest(app.ms(t.completed_at) - app.ms(t.requested_at), 0) END AS duration_ms
+            FROM timed t
+        ), inserted AS (
             INSERT INTO app.generation_jobs (
                 partner_id, environment, job_key, attempt, phase, state, last_event_at, first_seen_at,
                 requested_event_at, requested_at, queued_at, started_at, first_started_at, completed_at, failed_at,
@@ -260,20 +272,21 @@ BEGIN
                 requested_event_at, requested_at, queued_at, started_at, first_started_at, completed_at, failed_at,
                 cancelled_at, terminal_at, published_at, duration_ms, queue_ms, tokens, units, cost_micros, progress,
                 model, entrypoint, project, end_user, error_class, error_message, prompt, asset_url
-            FROM job
-            ON CONFLICT (partner_id, environment, job_key) DO UPDATE SET
-                attempt = excluded.attempt, phase = excluded.phase, state = excluded.state,
-                last_event_at = excluded.last_event_at, first_seen_at = excluded.first_seen_at,
-                requested_event_at = excluded.requested_event_at, requested_at = excluded.requested_at,
-                queued_at = excluded.queued_at, started_at = excluded.started_at,
-                first_started_at = excluded.first_started_at, completed_at = excluded.completed_at,
-                failed_at = excluded.failed_at, cancelled_at = excluded.cancelled_at,
-                terminal_at = excluded.terminal_at, published_at = excluded.published_at,
-                duration_ms = excluded.duration_ms, queue_ms = excluded.queue_ms, tokens = excluded.tokens,
-                units = excluded.units, cost_micros = excluded.cost_micros, progress = excluded.progress,
-                model = excluded.model, entrypoint = excluded.entrypoint, project = excluded.project,
-                end_user = excluded.end_user, error_class = excluded.error_class,
-                error_message = excluded.error_message, prompt = excluded.prompt, asset_url = excluded.asset_url
+            FROM job WHERE old_state IS NULL
+        ), updated AS (
+            UPDATE app.generation_jobs g SET
+                attempt = j.attempt, phase = j.phase, state = j.state, last_event_at = j.last_event_at,
+                first_seen_at = j.first_seen_at, requested_event_at = j.requested_event_at,
+                requested_at = j.requested_at, queued_at = j.queued_at, started_at = j.started_at,
+                first_started_at = j.first_started_at, completed_at = j.completed_at, failed_at = j.failed_at,
+                cancelled_at = j.cancelled_at, terminal_at = j.terminal_at, published_at = j.published_at,
+                duration_ms = j.duration_ms, queue_ms = j.queue_ms, tokens = j.tokens, units = j.units,
+                cost_micros = j.cost_micros, progress = j.progress, model = j.model, entrypoint = j.entrypoint,
+                project = j.project, end_user = j.end_user, error_class = j.error_class,
+                error_message = j.error_message, prompt = j.prompt, asset_url = j.asset_url
+            FROM job j
+            WHERE j.old_state IS NOT NULL AND g.partner_id = j.partner_id AND g.environment = j.environment
+              AND g.job_key = j.job_key
         ), side AS MATERIALIZED (
             SELECT j.partner_id, 1 AS sign, j.state, j.attempt, j.requested_at, j.terminal_at, j.first_started_at,
                    j.published_at, j.duration_ms, j.queue_ms, j.tokens, j.units, j.cost_micros,
@@ -424,12 +437,11 @@ BEGIN
     IF v_live IS NULL THEN
         RETURN;
     END IF;
-    v_db_epoch := app.db_epoch();
     WITH head AS (
         UPDATE app.channel_head h SET seq = h.seq + 1
         FROM unnest(v_live, v_payloads) AS t(partner_id, payload)
         WHERE h.partner_id = t.partner_id
-        RETURNING h.channel, v_db_epoch || h.epoch AS epoch, h.seq, t.payload)
+        RETURNING h.channel, app.db_epoch() || h.epoch AS epoch, h.seq, t.payload)
     SELECT array_agg(channel), array_agg(epoch), array_agg(seq), array_agg(payload)
     INTO v_channels, v_epochs, v_seqs, v_payloads FROM head;
 
