@@ -1,0 +1,76 @@
+#include "hub/channel/channels.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shared/base/time.h"
+
+static void drop(struct channels *channels, struct channel *channel)
+{
+    HASH_DELETE(hh, channels->by_name, channel);
+    channels->context.stats->channels--;
+    channel_close(channel);
+}
+
+static void on_second(uv_timer_t *timer)
+{
+    struct channels *channels = timer->data;
+    struct channel *channel, *next;
+    int64_t now_ms = time_monotonic_us() / 1000;
+    HASH_ITER(hh, channels->by_name, channel, next)
+    {
+        if (channel_expired(channel, now_ms))
+            drop(channels, channel);
+        else
+            channel_second(channel);
+    }
+}
+
+int channels_open(struct channels *channels, uv_loop_t *loop, const struct hub_settings *settings,
+                  struct hub_stats *stats, struct feeds *feeds, struct partner_names *names)
+{
+    *channels = (struct channels){
+        .context = {
+            .loop = loop, .settings = settings, .stats = stats, .feeds = feeds, .names = names}};
+    uint64_t random;
+    randombytes_buf(&random, sizeof(random));
+    (void)snprintf(channels->context.instance, sizeof(channels->context.instance), "%" PRIx64,
+                   random);
+    int error = uv_timer_init(loop, &channels->second);
+    if (error)
+        return error;
+    channels->second.data = channels;
+    return uv_timer_start(&channels->second, on_second, 1000, 1000);
+}
+
+static void on_second_closed(uv_handle_t *handle)
+{
+    struct channels *channels = handle->data;
+    if (channels->on_closed)
+        channels->on_closed(channels->owner);
+}
+
+void channels_close(struct channels *channels, void (*on_closed)(void *owner), void *owner)
+{
+    struct channel *channel, *next;
+    HASH_ITER(hh, channels->by_name, channel, next)
+    drop(channels, channel);
+    channels->on_closed = on_closed;
+    channels->owner = owner;
+    uv_close((uv_handle_t *)&channels->second, on_second_closed);
+}
+
+struct channel *channels_get(struct channels *channels, const char *name,
+                             const struct channel_name *parsed)
+{
+    struct channel *channel;
+    HASH_FIND_STR(channels->by_name, name, channel);
+    if (channel)
+        return channel;
+    channel = channel_new(&channels->context, name, parsed);
+    HASH_ADD_STR(channels->by_name, name, channel);
+    channels->context.stats->channels++;
+    return channel;
+}

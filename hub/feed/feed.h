@@ -1,0 +1,99 @@
+/* Follows one channel log (`feed:partner:<CODE>` or `feed:platform`): exactly once, in order, with
+ * no gap. Redis brings rows fast and may lose any of them; a jump in the sequence, or a head in
+ * Postgres that is further than the feed, is filled from the log; a log that no longer reaches
+ * back, or another epoch, starts again from a snapshot.
+ *
+ * Consumers (the states of channels) attach to a feed. Each is filled by its own snapshot, whose
+ * position may differ from the others': the feed stands at the lowest, and a row goes only to those
+ * that do not have it yet. Lives on the hub's loop; owned by `feeds`. */
+#ifndef MH_HUB_FEED_H
+#define MH_HUB_FEED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "hub/feed/feed_db.h"
+#include "hub/feed/feed_delta.h"
+#include "hub/stats.h"
+#include "shared/base/list.h"
+
+#define FEED_PLATFORM "feed:platform"
+#define FEED_SCOPE_PLATFORM "platform"
+#define FEED_PAGE_ROWS 500
+#define FEED_PENDING_MAX 1024
+
+enum feed_state {
+    FEED_IDLE,     /* nobody is attached */
+    FEED_SNAPSHOT, /* no consumer has a state yet */
+    FEED_LIVE,     /* waiting for seq + 1 */
+    FEED_READING   /* filling a gap from the log; what Redis brings waits */
+};
+
+enum feed_snapshot_kind { FEED_METRICS, FEED_JOBS };
+
+struct feed_consumer;
+
+struct feed_consumer_ops {
+    /* Replaces the consumer's state by the snapshot's. 0, or -EINVAL: unusable. */
+    int (*load)(struct feed_consumer *consumer, const json_t *snapshot);
+    /* The snapshot is in place, at consumer->seq of the feed's epoch. */
+    void (*loaded)(struct feed_consumer *consumer);
+    void (*apply)(struct feed_consumer *consumer, int64_t seq, struct feed_delta *delta);
+    /* After one or more rows were applied. */
+    void (*changed)(struct feed_consumer *consumer);
+    /* The state is void: another epoch. A snapshot follows. */
+    void (*reset)(struct feed_consumer *consumer);
+    /* There is no such partner. */
+    void (*absent)(struct feed_consumer *consumer);
+};
+
+struct feed_consumer {
+    struct list link;
+    struct feed *feed; /* NULL: not attached */
+    const struct feed_consumer_ops *ops;
+    enum feed_snapshot_kind kind;
+    bool loaded;
+    int64_t seq; /* of the last row in its state */
+    struct feed_query *query;
+};
+
+struct feed_pending {
+    int64_t seq;
+    struct feed_delta *delta;
+};
+
+struct feed {
+    UT_hash_handle hh;
+    char name[FEED_NAME_SIZE];
+    char scope[CHANNEL_CODE_SIZE]; /* "platform" or the partner's code */
+    bool platform;
+    enum feed_state state;
+    char epoch[FEED_EPOCH_SIZE]; /* "": none yet */
+    int64_t seq;                 /* the lowest of the loaded consumers' */
+    int64_t highest_seq;         /* known to exist */
+    struct list consumers;
+    struct pg_pool *pool; /* borrowed */
+    struct hub_stats *stats;
+    struct feed_query *read;
+    size_t pending_count;
+    struct feed_pending pending[FEED_PENDING_MAX];
+};
+
+struct feed *feed_new(const char *scope, struct pg_pool *pool, struct hub_stats *stats);
+/* NULL-safe; no consumer may be attached. */
+void feed_free(struct feed *feed);
+/* Asks for the consumer's snapshot; `loaded` or `absent` follows, however long it takes. */
+void feed_attach(struct feed *feed, struct feed_consumer *consumer);
+/* Harmless if it is not attached. */
+void feed_detach(struct feed_consumer *consumer);
+/* A row from Redis. `epoch` NULL: the message does not name this feed's. */
+void feed_on_row(struct feed *feed, const char *epoch, int64_t seq, struct feed_delta *delta);
+/* What Postgres says of this channel's head. */
+void feed_on_head(struct feed *feed, const char *epoch, int64_t seq);
+/* Each poll: asks again for snapshots and rows that could not be asked for or failed. */
+void feed_retry(struct feed *feed);
+/* One consumer's state is wrong: a new snapshot, while the others go on. */
+void feed_reload(struct feed_consumer *consumer);
+
+#endif

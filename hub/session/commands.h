@@ -1,0 +1,9 @@
+/* What each command of a client does. One handler per method. */
+#ifndef MH_HUB_COMMANDS_H
+#define MH_HUB_COMMANDS_H
+
+#include "hub/session/session.h"
+
+void commands_handle(struct session *session, const struct command *command);
+
+#endif

@@ -1,0 +1,364 @@
+/* libwebsockets, as this hub uses it: no listening of its own (an adopted socket can share its port
+ * and has TCP_NODELAY), no ping of its own (the protocol has one that browsers' code can see), and
+ * writes straight from the fan-out instead of from WRITEABLE callbacks, which saves two system
+ * calls per delivery. A close frame is only sent when a RECEIVE or TIMER callback returns -1, so a
+ * close from elsewhere arms the timer. */
+#include "hub/session/server.h"
+
+#include <errno.h>
+#include <libwebsockets.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hub/session/http.h"
+#include "hub/session/session.h"
+#include "shared/base/log.h"
+#include "shared/base/memory.h"
+#include "shared/loop/listener.h"
+
+#define WEBSOCKET_PATH "/connection/websocket"
+#define LISTEN_BACKLOG 1024
+#define ACCEPTS_PER_TURN 64
+/* Larger than most states, so that these leave in one send. */
+#define SEND_BUFFER_BYTES (64 * 1024)
+#define RECEIVE_BUFFER_BYTES 4096
+#define MAX_HEADER_TEXT 512
+
+_Static_assert(FRAME_HEADROOM >= LWS_PRE, "frames leave too little room for libwebsockets");
+
+struct server {
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+    struct sessions *sessions;
+    const struct feeds *feeds;
+    const struct hub_settings *settings;
+    int listener;
+    uv_poll_t poll;
+    bool listening;
+};
+
+/* libwebsockets keeps one of these per connection. */
+struct connection {
+    struct session *session;
+    enum protocol_close closing; /* PROTOCOL_CLOSE_NONE: open */
+    struct frame *page;          /* an HTTP body on its way */
+};
+
+/* ---- the transport of a session ---- */
+
+static struct lws *wsi_of(struct transport *transport)
+{
+    return (struct lws *)transport;
+}
+
+int transport_write(struct transport *transport, struct frame *frame)
+{
+    int written = lws_write(wsi_of(transport), frame->data, frame->length, LWS_WRITE_TEXT);
+    return written < 0 ? -EIO : 0;
+}
+
+bool transport_blocked(struct transport *transport)
+{
+    return lws_partial_buffered(wsi_of(transport)) != 0;
+}
+
+void transport_want_writable(struct transport *transport)
+{
+    lws_callback_on_writable(wsi_of(transport));
+}
+
+void transport_close(struct transport *transport, enum protocol_close reason)
+{
+    struct connection *connection = lws_wsi_user(wsi_of(transport));
+    connection->closing = reason;
+    lws_set_timer_usecs(wsi_of(transport), 1);
+}
+
+/* Names the code for the close frame; the caller returns -1 to libwebsockets. */
+static int close_now(struct lws *wsi, const struct connection *connection)
+{
+    const struct protocol_code *code = &protocol_closes[connection->closing];
+    unsigned char reason[64];
+    int length = snprintf((char *)reason, sizeof(reason), "%s", code->text);
+    lws_close_reason(wsi, (enum lws_close_status)code->number, reason, (size_t)length);
+    return -1;
+}
+
+/* ---- who may open a WebSocket ---- */
+
+static bool origin_listed(const char *origins, const char *origin)
+{
+    size_t length = strlen(origin);
+    for (const char *at = origins; *at;) {
+        size_t word = strcspn(at, " ");
+        if ((word == 1 && *at == '*') || (word == length && !strncmp(at, origin, length)))
+            return true;
+        at += word;
+        at += strspn(at, " ");
+    }
+    return false;
+}
+
+/* Browsers always say where a page is from; other clients do not, and need a token anyway. */
+static bool origin_allowed(struct lws *wsi, const struct server *server)
+{
+    char origin[MAX_HEADER_TEXT];
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) <= 0)
+        return true;
+    if (lws_hdr_copy(wsi, origin, sizeof(origin), WSI_TOKEN_ORIGIN) <= 0)
+        return false;
+    return origin_listed(server->settings->allowed_origins, origin);
+}
+
+static unsigned refusal(struct lws *wsi, const struct server *server)
+{
+    char path[MAX_HEADER_TEXT];
+    if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) <= 0 ||
+        strcmp(path, WEBSOCKET_PATH) != 0)
+        return 404;
+    if (!origin_allowed(wsi, server))
+        return 403;
+    if (server->sessions->draining ||
+        server->sessions->stats->connections >= (uint64_t)server->settings->max_connections)
+        return 503;
+    return 0;
+}
+
+static int on_upgrade(struct lws *wsi, const struct server *server)
+{
+    unsigned status = refusal(wsi, server);
+    if (!status)
+        return 0;
+    server->sessions->stats->connections_refused++;
+    if (lws_return_http_status(wsi, status, NULL))
+        return -1;
+    return 1;
+}
+
+/* ---- plain HTTP ---- */
+
+static int send_head(struct lws *wsi, const struct http_answer *answer)
+{
+    unsigned char head[LWS_PRE + 1024];
+    unsigned char *start = head + LWS_PRE, *at = start, *end = head + sizeof(head) - 1;
+    if (lws_add_http_common_headers(wsi, answer->status, answer->content_type,
+                                    (lws_filepos_t)answer->body.length, &at, end) ||
+        lws_add_http_header_by_name(wsi, (const unsigned char *)"cache-control:",
+                                    (const unsigned char *)"no-store", 8, &at, end))
+        return -1;
+    return lws_finalize_write_http_header(wsi, start, &at, end);
+}
+
+static int on_request(struct lws *wsi, const struct server *server, struct connection *connection,
+                      const char *path)
+{
+    struct http_answer answer;
+    http_answer(server->sessions, server->feeds, path, &answer);
+    frame_unref(connection->page);
+    connection->page = frame_new(answer.body.data, answer.body.length);
+    int error = send_head(wsi, &answer);
+    buffer_done(&answer.body);
+    if (error)
+        return -1;
+    lws_callback_on_writable(wsi);
+    return 0;
+}
+
+static int on_page_writable(struct lws *wsi, struct connection *connection)
+{
+    struct frame *page = connection->page;
+    if (!page)
+        return 0;
+    int written = lws_write(wsi, page->data, page->length, LWS_WRITE_HTTP_FINAL);
+    bool whole = written >= 0 && (size_t)written == page->length;
+    connection->page = NULL;
+    frame_unref(page);
+    if (!whole || lws_http_transaction_completed(wsi))
+        return -1;
+    return 0;
+}
+
+/* ---- what libwebsockets tells ---- */
+
+static int on_receive(struct lws *wsi, struct connection *connection, const void *bytes,
+                      size_t length)
+{
+    bool last = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
+    if (!connection->session)
+        return -1;
+    session_on_bytes(connection->session, bytes, length, last);
+    return connection->closing == PROTOCOL_CLOSE_NONE ? 0 : close_now(wsi, connection);
+}
+
+static void on_open(struct lws *wsi, const struct server *server, struct connection *connection)
+{
+    connection->closing = PROTOCOL_CLOSE_NONE;
+    connection->session = session_new(server->sessions, (struct transport *)wsi);
+}
+
+static void on_closed(struct connection *connection)
+{
+    if (!connection)
+        return;
+    session_on_gone(connection->session);
+    connection->session = NULL;
+}
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t length)
+{
+    struct connection *connection = user;
+    const struct lws_context *context = lws_get_context(wsi);
+    const struct server *server = context ? lws_context_user(lws_get_context(wsi)) : NULL;
+    switch (reason) {
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return on_upgrade(wsi, server);
+    case LWS_CALLBACK_ESTABLISHED:
+        on_open(wsi, server, connection);
+        return 0;
+    case LWS_CALLBACK_RECEIVE:
+        return on_receive(wsi, connection, in, length);
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        if (connection->session)
+            session_on_writable(connection->session);
+        return 0;
+    case LWS_CALLBACK_TIMER:
+        return connection->session && connection->closing != PROTOCOL_CLOSE_NONE
+                   ? close_now(wsi, connection)
+                   : 0;
+    case LWS_CALLBACK_CLOSED:
+        on_closed(connection);
+        return 0;
+    case LWS_CALLBACK_HTTP:
+        return on_request(wsi, server, connection, in);
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return on_page_writable(wsi, connection);
+    case LWS_CALLBACK_CLOSED_HTTP:
+        if (connection) {
+            frame_unref(connection->page);
+            connection->page = NULL;
+        }
+        return 0;
+    default:
+        return lws_callback_http_dummy(wsi, reason, user, in, length);
+    }
+}
+
+static const struct lws_protocols protocols[] = {
+    {.name = "centrifuge-json",
+     .callback = on_event,
+     .per_session_data_size = sizeof(struct connection),
+     .rx_buffer_size = RECEIVE_BUFFER_BYTES},
+    {.name = NULL},
+};
+
+static const lws_retry_bo_t no_own_pings = {.secs_since_valid_ping = 0,
+                                            .secs_since_valid_hangup = 0};
+
+/* ---- accepting ---- */
+
+static void on_acceptable(uv_poll_t *poll, int status, int events)
+{
+    struct server *server = poll->data;
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        int fd = listener_accept(server->listener);
+        if (fd < 0)
+            return;
+        /* It closes the descriptor itself when it fails. */
+        if (!lws_adopt_socket_vhost(server->vhost, fd))
+            server->sessions->stats->connections_refused++;
+    }
+}
+
+static int open_listener(struct server *server, uv_loop_t *loop)
+{
+    server->listener = listener_open(server->settings->listen, LISTEN_BACKLOG, NULL);
+    if (server->listener < 0)
+        return server->listener;
+    int error = uv_poll_init(loop, &server->poll, server->listener);
+    if (!error) {
+        server->poll.data = server;
+        server->listening = true;
+        error = uv_poll_start(&server->poll, UV_READABLE, on_acceptable);
+    }
+    return error;
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    struct server *server = handle->data;
+    (void)close(server->listener);
+    server->listener = -1;
+}
+
+void server_stop_listening(struct server *server)
+{
+    if (!server->listening)
+        return;
+    server->listening = false;
+    uv_close((uv_handle_t *)&server->poll, on_listener_closed);
+}
+
+/* ---- life ---- */
+
+static void on_library_log(int level, const char *line)
+{
+    size_t length = strcspn(line, "\n");
+    log_write(level & LLL_ERR ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "libwebsockets: %.*s",
+              (int)length, line);
+}
+
+static int open_context(struct server *server, uv_loop_t *loop)
+{
+    void *loops[] = {loop};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .protocols = protocols,
+        .foreign_loops = loops,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+        .pt_serv_buf_size = SEND_BUFFER_BYTES,
+        .retry_and_idle_policy = &no_own_pings,
+        .user = server,
+    };
+    lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
+    server->context = lws_create_context(&info);
+    if (!server->context)
+        return -EIO;
+    server->vhost = lws_create_vhost(server->context, &info);
+    return server->vhost ? 0 : -EIO;
+}
+
+int server_open(uv_loop_t *loop, const struct hub_settings *settings, struct sessions *sessions,
+                const struct feeds *feeds, struct server **ret_server)
+{
+    struct server *server = memory_zalloc(sizeof(*server));
+    server->settings = settings;
+    server->sessions = sessions;
+    server->feeds = feeds;
+    server->listener = -1;
+    *ret_server = server;
+    int error = open_context(server, loop);
+    return error ? error : open_listener(server, loop);
+}
+
+void server_close(struct server *server)
+{
+    server_stop_listening(server);
+    if (server->context)
+        lws_context_destroy(server->context);
+}
+
+/* On a foreign loop the first destroy only begins: its handles close as the loop runs, and the
+ * second one frees the rest. */
+void server_free(struct server *server)
+{
+    if (!server)
+        return;
+    if (server->context)
+        lws_context_destroy(server->context);
+    free(server);
+}

@@ -1,0 +1,26 @@
+/* The hub's door: accepts connections on its own SO_REUSEPORT socket and hands them to
+ * libwebsockets, which runs on the hub's libuv loop. WebSockets at /connection/websocket become
+ * sessions; a few pages are plain HTTP. The only module that knows libwebsockets. */
+#ifndef MH_HUB_SERVER_H
+#define MH_HUB_SERVER_H
+
+#include <uv.h>
+
+#include "hub/feed/feeds.h"
+#include "hub/session/sessions.h"
+
+struct server;
+
+/* 0 or a negative errno (see listener_open). */
+MUST_CHECK int server_open(uv_loop_t *loop, const struct hub_settings *settings,
+                           struct sessions *sessions, const struct feeds *feeds,
+                           struct server **ret_server);
+/* Accepts no more. */
+void server_stop_listening(struct server *server);
+/* Ends what is left of the connections; their sessions end with them. The server's handles close
+ * as the loop runs. */
+void server_close(struct server *server);
+/* After the loop has run dry. NULL-safe. */
+void server_free(struct server *server);
+
+#endif

@@ -1,0 +1,253 @@
+#include "hub/session/session.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/session/commands.h"
+#include "hub/session/subscription.h"
+#include "shared/base/memory.h"
+#include "shared/base/time.h"
+
+/* A connection that has not said who it is after this long is closed. */
+#define STALE_AFTER_MS 10000
+/* SDKs refresh when the token ends: leave them time for it. */
+#define EXPIRY_GRACE_MS 10000
+#define MAX_COMMANDS_PER_MESSAGE 1024
+#define RATE_BURST_SECONDS 3
+
+static int64_t monotonic_ms(void)
+{
+    return time_monotonic_us() / 1000;
+}
+
+static void make_client_id(char out[SESSION_CLIENT_SIZE])
+{
+    unsigned char b[16];
+    randombytes_buf(b, sizeof(b));
+    b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);
+    b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
+    (void)snprintf(out, SESSION_CLIENT_SIZE,
+                   "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+                   b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+                   b[14], b[15]);
+}
+
+struct session *session_new(struct sessions *sessions, struct transport *transport)
+{
+    struct session *session = memory_zalloc(sizeof(*session));
+    session->sessions = sessions;
+    session->opened_ms = session->pinged_ms = session->rate_ms = monotonic_ms();
+    session->rate_left = (double)(sessions->settings->max_commands * RATE_BURST_SECONDS);
+    list_init(&session->subscriptions);
+    make_client_id(session->client);
+    writer_init(&session->writer, transport, sessions->settings, sessions->stats);
+    list_append(&sessions->open, &session->link);
+    sessions->stats->connections++;
+    sessions->stats->connections_opened++;
+    if (sessions->draining)
+        session_close(session, PROTOCOL_CLOSE_SHUTDOWN);
+    return session;
+}
+
+static void drop_subscriptions(struct session *session)
+{
+    while (!list_empty(&session->subscriptions))
+        subscription_end(LIST_ITEM(session->subscriptions.next, struct subscription, link));
+}
+
+void session_close(struct session *session, enum protocol_close reason)
+{
+    if (session->state == SESSION_CLOSING)
+        return;
+    session->state = SESSION_CLOSING;
+    session->sessions->stats->closes[reason]++;
+    drop_subscriptions(session);
+    transport_close(session->writer.transport, reason);
+}
+
+void session_on_gone(struct session *session)
+{
+    if (!session)
+        return;
+    if (session->state != SESSION_CLOSING)
+        session->sessions->stats->closes[PROTOCOL_CLOSE_GONE]++;
+    drop_subscriptions(session);
+    writer_done(&session->writer);
+    session->sessions->stats->connections--;
+    list_remove(&session->link);
+    buffer_done(&session->inbox);
+    buffer_done(&session->replies);
+    free(session->principal);
+    free(session);
+}
+
+/* ---- out ---- */
+
+void session_send(struct session *session, struct frame *frame)
+{
+    if (session->state == SESSION_CLOSING)
+        return;
+    if (session->batching && session->replies.length)
+        session_send_batch(session); /* what was answered before comes first */
+    int error = writer_send(&session->writer, frame);
+    if (error)
+        session_close(session, PROTOCOL_CLOSE_SLOW);
+}
+
+struct buffer *session_replies(struct session *session)
+{
+    return &session->replies;
+}
+
+void session_send_batch(struct session *session)
+{
+    if (!session->replies.length || session->state == SESSION_CLOSING) {
+        buffer_clear(&session->replies);
+        return;
+    }
+    struct frame *frame = frame_new(session->replies.data, session->replies.length);
+    buffer_done(&session->replies); /* rare and perhaps large: not worth keeping */
+    session_send(session, frame);
+    frame_unref(frame);
+}
+
+void session_flush(struct session *session)
+{
+    if (!session->batching)
+        session_send_batch(session);
+}
+
+void session_reply_error(struct session *session, uint32_t id, enum protocol_error error)
+{
+    session->sessions->stats->command_errors++;
+    protocol_append_error(session_replies(session), id, error);
+    session_flush(session);
+}
+
+void session_on_writable(struct session *session)
+{
+    if (session->state == SESSION_CLOSING)
+        return;
+    if (writer_on_writable(&session->writer)) {
+        session_close(session, PROTOCOL_CLOSE_WRITE_ERROR);
+        return;
+    }
+    LIST_FOR_EACH(link, next, &session->subscriptions)
+    {
+        if (!writer_idle(&session->writer) || session->state == SESSION_CLOSING)
+            return;
+        subscription_unfold(LIST_ITEM(link, struct subscription, link));
+    }
+}
+
+/* ---- in ---- */
+
+/* A bucket that fills with max_commands a second. */
+static bool take_rate(struct session *session)
+{
+    double rate = (double)session->sessions->settings->max_commands;
+    int64_t now_ms = monotonic_ms();
+    session->rate_left += (double)(now_ms - session->rate_ms) * rate / 1000;
+    session->rate_ms = now_ms;
+    if (session->rate_left > rate * RATE_BURST_SECONDS)
+        session->rate_left = rate * RATE_BURST_SECONDS;
+    if (session->rate_left < 1)
+        return false;
+    session->rate_left -= 1;
+    return true;
+}
+
+static void handle_line(struct session *session, const char *line, size_t length)
+{
+    struct command command;
+    if (command_decode(line, length, &command)) {
+        session_close(session, PROTOCOL_CLOSE_BAD_REQUEST);
+        return;
+    }
+    session->sessions->stats->commands++;
+    if (take_rate(session))
+        commands_handle(session, &command);
+    else if (command.id)
+        session_reply_error(session, command.id, PROTOCOL_ERROR_TOO_MANY_REQUESTS);
+    command_done(&command);
+}
+
+static void handle_message(struct session *session, const char *bytes, size_t length)
+{
+    const char *line = NULL;
+    size_t line_length = 0, count = 0;
+    session->batching = true;
+    while (session->state != SESSION_CLOSING &&
+           protocol_next_line(&bytes, &length, &line, &line_length)) {
+        if (++count > MAX_COMMANDS_PER_MESSAGE)
+            session_close(session, PROTOCOL_CLOSE_BAD_REQUEST);
+        else
+            handle_line(session, line, line_length);
+    }
+    session->batching = false;
+    session_send_batch(session);
+}
+
+void session_on_bytes(struct session *session, const void *bytes, size_t length, bool last)
+{
+    if (session->state == SESSION_CLOSING)
+        return;
+    if (session->inbox.length + length > (size_t)session->sessions->settings->max_message_bytes) {
+        session_close(session, PROTOCOL_CLOSE_TOO_LARGE);
+        return;
+    }
+    if (last && !session->inbox.length) {
+        handle_message(session, bytes, length);
+        return;
+    }
+    buffer_append(&session->inbox, bytes, length);
+    if (!last)
+        return;
+    handle_message(session, session->inbox.data, session->inbox.length);
+    buffer_done(&session->inbox);
+}
+
+/* ---- time ---- */
+
+static void ping(struct session *session, int64_t now_ms)
+{
+    if (session->awaiting_pong) {
+        session_close(session, PROTOCOL_CLOSE_NO_PONG);
+        return;
+    }
+    session->pinged_ms = now_ms;
+    session->awaiting_pong = true;
+    protocol_append_ping(session_replies(session));
+    session_flush(session);
+}
+
+static bool is_slow(const struct session *session, int64_t now_ms)
+{
+    int64_t since_ms = session->writer.over_since_ms;
+    return since_ms && now_ms - since_ms > session->sessions->settings->slow_after_ms;
+}
+
+void session_second(struct session *session, int64_t now_ms)
+{
+    if (session->state == SESSION_CLOSING)
+        return;
+    if (session->state == SESSION_NEW) {
+        if (now_ms - session->opened_ms > STALE_AFTER_MS)
+            session_close(session, PROTOCOL_CLOSE_STALE);
+        return;
+    }
+    if (time_wall_ms() > session->principal->expires_ms + EXPIRY_GRACE_MS) {
+        session_close(session, PROTOCOL_CLOSE_EXPIRED);
+        return;
+    }
+    if (is_slow(session, now_ms)) {
+        session_close(session, PROTOCOL_CLOSE_SLOW);
+        return;
+    }
+    LIST_FOR_EACH(link, next, &session->subscriptions)
+    subscription_second(LIST_ITEM(link, struct subscription, link), now_ms);
+    if (now_ms - session->pinged_ms >= session->sessions->settings->ping_interval_ms)
+        ping(session, now_ms);
+}

@@ -1,0 +1,36 @@
+/* All sessions of this process and what they share. Once a second it looks after each: pings,
+ * missing pongs, expired tokens, connections that never said who they are, slow readers. Lives on
+ * the hub's loop. */
+#ifndef MH_HUB_SESSIONS_H
+#define MH_HUB_SESSIONS_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "hub/channel/channels.h"
+#include "hub/settings.h"
+#include "hub/stats.h"
+#include "shared/base/list.h"
+
+struct sessions {
+    const struct hub_settings *settings;
+    struct hub_stats *stats;
+    struct channels *channels;
+    const char *secret; /* that signs tokens; borrowed */
+    size_t secret_length;
+    struct list open; /* struct session */
+    uv_timer_t second;
+    bool draining;
+};
+
+/* 0 or a negative errno. */
+MUST_CHECK int sessions_open(struct sessions *sessions, uv_loop_t *loop,
+                             const struct hub_settings *settings, struct hub_stats *stats,
+                             struct channels *channels, const char *secret, size_t secret_length);
+/* Closes every session with SHUTDOWN; new ones are refused from now on. Their sockets end by
+ * themselves. */
+void sessions_drain(struct sessions *sessions);
+/* Stops the timer; all sessions must be gone. */
+void sessions_close(struct sessions *sessions);
+
+#endif
