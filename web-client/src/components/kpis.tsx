@@ -23,6 +23,8 @@ function readerOf(channel: Channel<MetricsState>): Reader {
     return () => windows.at(windowName.value);
 }
 
+const short = (value: number | undefined): string => compact(value, 10_000);
+
 const finished = (window: Tree<WindowMetrics>): number | undefined => {
     const completed = window.at('completed').value;
     const failed = window.at('failed').value;
@@ -69,8 +71,8 @@ export function PrimaryKpis({ channel, trend }: Props) {
                     const cancelled = w.at('cancelled').value ?? 0;
                     if (w.at('requested').value === undefined) return '';
                     return (
-                        `${compact(w.at('completed').value)} completed · ${compact(w.at('failed').value)} failed` +
-                        (cancelled > 0 ? ` · ${compact(cancelled)} cancelled` : '')
+                        `${short(w.at('completed').value)} completed · ${short(w.at('failed').value)} failed` +
+                        (cancelled > 0 ? ` · ${short(cancelled)} cancelled` : '')
                     );
                 }}
                 spark={<Sparkline trend={trend} column={(t) => t.requested} />}

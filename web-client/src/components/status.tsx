@@ -33,6 +33,7 @@ const announcements: Record<Phase, string> = {
 /** "Live · 0.4 s": the phase and how old what is on screen is. The age is not announced, it would chatter. */
 export function StatusPill({ live }: { live: LiveClient }) {
     const phase = live.phase.value;
+    if (!live.watching.value) return null;
     const timed = phase !== 'connecting' && phase !== 'denied';
     return (
         <>

@@ -53,6 +53,9 @@ export class LiveClient {
         });
     });
 
+    /** Something on the page follows a channel, so there is an age to show. */
+    readonly watching = computed(() => this.#entries.value.size > 0);
+
     silentMs(): number {
         return performance.now() - this.#heardAt;
     }
