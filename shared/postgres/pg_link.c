@@ -299,7 +299,8 @@ static int send_query(struct pg_link *link, const struct pg_query *query)
         types[i] = param->type;
         values[i] = param->length < 0 ? NULL : param->data;
         lengths[i] = param->length;
-        formats[i] = param->binary;
+        formats[i] = param->binary || param->type == PG_TYPE_TEXT;
+        assert(!values[i] || formats[i] || values[i][lengths[i]] == '\0');
     }
     link->preparing = query->name && !is_prepared(link, query->name);
     if (link->preparing)

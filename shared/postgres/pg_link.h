@@ -27,7 +27,10 @@ struct pg_link_options {
 };
 
 /* A parameter in binary (as the type's send function writes it) or text form. `data` is borrowed
- * until on_result. length -1: NULL. */
+ * until on_result. length -1: NULL. libpq takes the length of a text form from its NUL, so
+ * data[length] must be one; only with type PG_TYPE_TEXT, whose forms are the same, any bytes will
+ * do. */
+#define PG_TYPE_TEXT 25
 struct pg_param {
     uint32_t type; /* OID, 0 = let the server infer */
     const void *data;
