@@ -1,4 +1,5 @@
-/* Runs a loop until something has happened; fails the test when it does not within ten seconds. */
+/* Runs a loop until something has happened; fails the test when it does not within twenty seconds.
+ */
 #ifndef MH_LOOP_WAIT_H
 #define MH_LOOP_WAIT_H
 
@@ -10,7 +11,7 @@
 #include "shared/base/memory.h"
 #include "tests/unit/test.h"
 
-#define LOOP_WAIT_MS 10000
+#define LOOP_WAIT_MS 20000
 
 struct loop_deadline {
     uv_timer_t timer;
