@@ -3,4 +3,4 @@ file(READ ${INPUT} bytes HEX)
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
 string(REGEX REPLACE "(................................................................................)"
        "\\1\n" bytes "${bytes}")
-file(WRITE ${OUTPUT} "#include <stddef.h>\n\nextern const char ${NAME}[];\nextern const size_t ${NAME}_length;\n\nconst char ${NAME}[] = {\n${bytes}};\nconst size_t ${NAME}_length = sizeof(${NAME});\n")
+file(WRITE ${OUTPUT} "#include <stddef.h>\n\nextern const unsigned char ${NAME}[];\nextern const size_t ${NAME}_length;\n\nconst unsigned char ${NAME}[] = {\n${bytes}};\nconst size_t ${NAME}_length = sizeof(${NAME});\n")

@@ -5,7 +5,7 @@
 #include "shared/base/time.h"
 
 /* ingest/openapi.json, compiled in. */
-extern const char openapi_json[];
+extern const unsigned char openapi_json[];
 extern const size_t openapi_json_length;
 
 void health_alive(struct ingest *ingest, struct http_request *request)
