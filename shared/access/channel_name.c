@@ -33,9 +33,9 @@ static bool take(const char **text, size_t *length, const char *prefix)
 
 static int parse_scope(const char *text, size_t length, struct channel_name *name)
 {
-    if (take(&text, &length, "platform") && length == 0) {
+    if (take(&text, &length, "platform")) {
         name->platform = true;
-        return 0;
+        return length == 0 ? 0 : -EINVAL;
     }
     if (!take(&text, &length, "partner:") || !partner_code_valid(text, length))
         return -EINVAL;

@@ -35,6 +35,7 @@ static void test_refused(void **state)
         "metrics:",
         "metrics:platform:",
         "metrics:platformX",
+        "metrics:platformpartner:INCEPT",
         "metrics: platform",
         " metrics:platform",
         "Metrics:platform",

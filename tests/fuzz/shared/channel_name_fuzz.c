@@ -1,0 +1,23 @@
+/* What is accepted can be written again, and is the same text. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/access/channel_name.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct channel_name name;
+    char text[CHANNEL_NAME_SIZE];
+    if (channel_name_parse((const char *)data, size, &name))
+        return 0;
+    int length =
+        snprintf(text, sizeof(text), "%s:%s%s", name.kind == CHANNEL_METRICS ? "metrics" : "jobs",
+                 name.platform ? "platform" : "partner:", name.code);
+    if (length < 0 || (size_t)length != size || memcmp(text, data, size) != 0)
+        abort();
+    return 0;
+}
