@@ -36,9 +36,9 @@ async function measured(pids, work) {
 async function plainInsert(stack, batches) {
     await stack.sql(
         'CREATE SCHEMA bench; CREATE TABLE bench.plain (LIKE app.generation_events INCLUDING ALL)');
-    const template = `INSERT INTO bench.plain (partner_id, source_id, ext_id, job_key, attempt, type,
-        occurred_at, api_key_id, environment, data)
-        SELECT 1, 1, e, j, 1, t, now(), 1, 0, d
+    const template = `INSERT INTO bench.plain (partner_id, event_id, source_id, ext_id, job_key, attempt,
+        type, occurred_at, received_at, api_key_id, environment, late, clamped, historical, data)
+        SELECT 1, nextval('app.event_id_seq'), 1, e, j, 1, t, now(), now(), 1, 0, false, false, false, d
         FROM unnest('{IDS}'::text[], '{JOBS}'::text[], '{TYPES}'::smallint[], '{DATA}'::jsonb[])
         AS u(e, j, t, d);\n`;
     const files = Array.from({ length: 4 }, (_, connection) => {
