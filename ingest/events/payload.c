@@ -115,7 +115,7 @@ static int money_parse(const char *text, size_t length, int64_t *ret_micros)
 {
     int64_t micros = 0;
     int decimals = -1;
-    if (length == 0 || length > 20 || text[0] == '.')
+    if (length == 0 || length > 18 || text[0] == '.')
         return -EINVAL;
     for (size_t i = 0; i < length; i++) {
         if (text[i] == '.' && decimals < 0) {
@@ -124,9 +124,7 @@ static int money_parse(const char *text, size_t length, int64_t *ret_micros)
         }
         if (text[i] < '0' || text[i] > '9' || decimals == 6)
             return -EINVAL;
-        micros = micros * 10 + (text[i] - '0');
-        if (micros > INT64_MAX / 10000000)
-            micros = INT64_MAX / 10000000; /* out of range all the same */
+        micros = micros * 10 + (text[i] - '0'); /* 18 digits at most: no overflow */
         if (decimals >= 0)
             decimals++;
     }
