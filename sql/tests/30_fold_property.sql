@@ -14,6 +14,7 @@ SELECT setseed(seed) FROM seed;
 CREATE TEMP TABLE variant AS SELECT i, 'PROP' || i AS code FROM generate_series(1, 5) i;
 SELECT count(api.partner_create(code, code, NULL, NULL)) FROM variant;
 
+-- (In the row source, 0 * job makes the number of events be drawn anew for each job.)
 -- Times lie on a grid of 20 s over two hours, so that ties, minute and hour borders are common.
 CREATE FUNCTION pg_temp.pick(VARIADIC p_of text[]) RETURNS text LANGUAGE sql VOLATILE AS $$
     SELECT p_of[1 + floor(random() * cardinality(p_of))::int]
