@@ -2,9 +2,11 @@
 -- does the work.
 
 -- Creates the daily partitions of the days from yesterday to p_days ahead, drops those that are older
--- than their retention. A day's partition is named <table>_<yyyymmdd>, days are UTC.
+-- than their retention. A day's partition is named <table>_<yyyymmdd>, days are UTC. Traffic goes on:
+-- ATTACH does not lock out writers as CREATE ... PARTITION OF does, and a DROP that does not get its
+-- moment of exclusive lock is left for the next time.
 CREATE FUNCTION ops.partitions(p_table text, p_keep interval, p_days int, OUT created text[], OUT dropped text[])
-LANGUAGE plpgsql SET search_path = '' SET timezone = 'UTC' AS $$
+LANGUAGE plpgsql SET search_path = '' SET timezone = 'UTC' SET lock_timeout = '500ms' AS $$
 DECLARE
     v_day  date;
     v_name text;
@@ -15,9 +17,10 @@ BEGIN
         v_day := current_date + i;
         v_name := p_table || to_char(v_day, '_YYYYMMDD');
         CONTINUE WHEN to_regclass(format('app.%I', v_name)) IS NOT NULL;
-        EXECUTE format('CREATE TABLE app.%I PARTITION OF app.%I FOR VALUES FROM (%L) TO (%L)',
-                       v_name, p_table, v_day || ' 00:00:00Z', (v_day + 1) || ' 00:00:00Z');
+        EXECUTE format('CREATE TABLE app.%I (LIKE app.%I INCLUDING ALL)', v_name, p_table);
         EXECUTE format('ALTER TABLE app.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', v_name);
+        EXECUTE format('ALTER TABLE app.%I ATTACH PARTITION app.%I FOR VALUES FROM (%L) TO (%L)',
+                       p_table, v_name, v_day || ' 00:00:00Z', (v_day + 1) || ' 00:00:00Z');
         created := created || v_name;
     END LOOP;
     FOR v_name IN
@@ -26,8 +29,12 @@ BEGIN
           AND to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= (now() - p_keep)::date
         ORDER BY 1
     LOOP
-        EXECUTE format('DROP TABLE app.%I', v_name);
-        dropped := dropped || v_name;
+        BEGIN
+            EXECUTE format('DROP TABLE app.%I', v_name);
+            dropped := dropped || v_name;
+        EXCEPTION WHEN lock_not_available THEN
+            NULL;
+        END;
     END LOOP;
 END
 $$;
@@ -56,7 +63,8 @@ BEGIN
         'app.sign_in_links t WHERE t.expires_at < now() - (SELECT keep FROM ops.retention WHERE what = ''sessions'')',
         'app.sessions t WHERE t.expires_at < now() - (SELECT keep FROM ops.retention WHERE what = ''sessions'')']
     LOOP
-        EXECUTE format('WITH old AS MATERIALIZED (SELECT t.tableoid AS part, t.ctid AS at FROM %s LIMIT %s)'
+        EXECUTE format('WITH old AS MATERIALIZED (SELECT t.tableoid AS part, t.ctid AS at FROM %s LIMIT %s'
+                       '  FOR UPDATE OF t SKIP LOCKED)'
                        ' DELETE FROM %s t USING old WHERE t.tableoid = old.part AND t.ctid = old.at',
                        v_query, p_limit, split_part(v_query, ' ', 1));
         GET DIAGNOSTICS v_rows = ROW_COUNT;
@@ -74,11 +82,14 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
     v_created text[] := '{}';
     v_dropped text[] := '{}';
+    v_deleted bigint;
     v_one     record;
 BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended('metrics-hub.maintain', 0)) THEN
         RETURN jsonb_build_object('lease', false);
     END IF;
+    -- The partitions last: their locks are held to the end of the transaction.
+    v_deleted := ops.sweep(p_limit);
     FOR v_one IN
         SELECT p.created, p.dropped
         FROM ops.retention r
@@ -89,7 +100,7 @@ BEGIN
         v_dropped := v_dropped || v_one.dropped;
     END LOOP;
     RETURN jsonb_build_object('lease', true, 'created', to_jsonb(v_created), 'dropped', to_jsonb(v_dropped),
-                              'deleted', ops.sweep(p_limit));
+                              'deleted', v_deleted);
 END
 $$;
 ALTER FUNCTION ops.maintain(int, int) OWNER TO mh_owner;

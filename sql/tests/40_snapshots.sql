@@ -1,10 +1,10 @@
 -- Sketch bins, windows of the snapshots, samples, positions, the log's edge.
 \ir include/send.psql
 BEGIN;
-SELECT plan(26);
+SELECT plan(27);
 SELECT api.partner_create('TA', 'Tap "A"', NULL, NULL), api.partner_create('TB', 'Tap B', NULL, NULL);
 
--- The bins of shared/observe/ddsketch.h (its unit test has the same numbers)
+-- The bins of shared/observe/ddsketch.h
 SELECT results_eq('SELECT app.ddsketch_bin(ms) FROM unnest(''{-5,0,1,2,1000,69586,900000,34560000000,99999999999999}''::bigint[]) ms',
                   '{0,0,0,35,346,558,686,1214,1214}'::smallint[], 'bins');
 SELECT is_empty($$SELECT ms FROM generate_series(1, 200000, 7) ms
@@ -17,12 +17,10 @@ BEGIN
         (jsonb_build_object('p', 'TA', 'id', 'r' || i, 't', 1, 'j', 'j' || i, 'at', date_trunc('minute', now()) - (i % 30) * interval '1 min' - i * interval '10 ms')),
         (jsonb_build_object('p', 'TA', 'id', 's' || i, 't', 3, 'j', 'j' || i, 'at', date_trunc('minute', now()) - (i % 30) * interval '1 min' - i * interval '5 ms')),
         (jsonb_build_object('p', 'TA', 'id', 'c' || i, 't', 5, 'j', 'j' || i, 'at', date_trunc('minute', now()) - (i % 30) * interval '1 min', 'units', 1, 'user', 'u' || i % 7))) v (e);
-    PERFORM pg_temp.send(jsonb_build_array(
-        jsonb_build_object('p', 'TB', 'id', 'm0', 't', 1, 'j', 'now', 'at', now(), 'user', 'now'),
-        jsonb_build_object('p', 'TB', 'id', 'm1', 't', 1, 'j', 'in minutes', 'at', date_trunc('minute', now()) - interval '1439 min', 'user', 'in minutes'),
-        jsonb_build_object('p', 'TB', 'id', 'm2', 't', 1, 'j', 'not in minutes', 'at', date_trunc('minute', now()) - interval '1440 min', 'user', 'not in minutes'),
-        jsonb_build_object('p', 'TB', 'id', 'h1', 't', 1, 'j', 'in hours', 'at', date_trunc('hour', now()) - interval '719 h', 'user', 'in hours'),
-        jsonb_build_object('p', 'TB', 'id', 'h2', 't', 1, 'j', 'not in hours', 'at', date_trunc('hour', now()) - interval '720 h', 'user', 'not in hours')));
+    PERFORM pg_temp.send(jsonb_agg(jsonb_build_object('p', 'TB', 'id', 'e' || at, 't', 1, 'j', 'at ' || at, 'user', at, 'at', at)))
+    FROM (SELECT now() AS at
+          UNION ALL SELECT date_trunc('minute', now()) - i * interval '1 min' FROM generate_series(1436, 1442) i
+          UNION ALL SELECT date_trunc('hour', now()) - i * interval '1 h' FROM generate_series(717, 722) i) e;
 END
 $$;
 CREATE TEMP TABLE snapshot AS
@@ -42,11 +40,18 @@ SELECT is((SELECT sum((b ->> 2)::int) FROM jsonb_array_elements(pg_temp.member('
 SELECT is((SELECT min((b ->> 0)::int) FROM jsonb_array_elements(pg_temp.member('TA', 'TA', 'd_newest')) b) >= app.minute(now()) - 20, true, 'the newest by minute');
 SELECT is(pg_temp.member('TA', 'TA', 's'), '[0, 0, 0]', 'nothing open');
 SELECT is((SELECT sum((b ->> 1)::int) FROM jsonb_array_elements(pg_temp.member('TA', 'TA', 'u_minutes')) b), 7::bigint, 'a user stands in one minute');
-SELECT is(jsonb_array_length(pg_temp.member('TB', 'TB', 'minutes')), 2, '1440 minutes, the current one included');
-SELECT is(jsonb_array_length(pg_temp.member('TB', 'TB', 'u_minutes')), 2, 'of users too');
-SELECT is((SELECT sum((b ->> 1)::int) FROM jsonb_array_elements(pg_temp.member('TB', 'TB', 'hours')) b), 4::bigint, '720 hours');
-SELECT is((SELECT sum((b ->> 1)::int) FROM jsonb_array_elements(pg_temp.member('TB', 'TB', 'u_hours')) b), 4::bigint, 'of users too');
-SELECT is(pg_temp.member('TB', 'TB', 's'), '[5, 0, 0]', 'open jobs have no window');
+-- What is in the windows, by the snapshot's own clock
+CREATE TEMP VIEW edge AS
+SELECT count(*) FILTER (WHERE app.minute(g.requested_at) > at - 1440) AS minutes,
+       count(*) FILTER (WHERE app.minute(g.requested_at) / 60 > at / 60 - 720) AS hours
+FROM app.generation_jobs g, (SELECT ((s ->> 'at')::bigint / 60000)::int AS at FROM snapshot WHERE scope = 'TB' AND from_jobs) c
+WHERE g.partner_id = pg_temp.partner('TB');
+SELECT ok(minutes BETWEEN 4 AND 6 AND hours BETWEEN 10 AND 13, 'both edges are crossed') FROM edge;
+SELECT is(jsonb_array_length(pg_temp.member('TB', 'TB', 'minutes')), minutes::int, '1440 minutes, the current one included') FROM edge;
+SELECT is(jsonb_array_length(pg_temp.member('TB', 'TB', 'u_minutes')), minutes::int, 'of users too') FROM edge;
+SELECT is((SELECT sum((b ->> 1)::int) FROM jsonb_array_elements(pg_temp.member('TB', 'TB', 'hours')) b), hours, '720 hours') FROM edge;
+SELECT is((SELECT sum((b ->> 1)::int) FROM jsonb_array_elements(pg_temp.member('TB', 'TB', 'u_hours')) b), hours, 'of users too') FROM edge;
+SELECT is(pg_temp.member('TB', 'TB', 's'), '[14, 0, 0]', 'open jobs have no window');
 SELECT is(pg_temp.member('platform', 'TA', 'minutes'), pg_temp.member('TA', 'TA', 'minutes'), 'the platform has the same');
 SELECT is(pg_temp.member('platform', 'TA', 'name'), '"Tap \"A\""', 'names are escaped');
 SELECT is_empty('SELECT * FROM api.metrics_snapshot(''NOBODY'', false)', 'unknown partner: no row');
@@ -55,8 +60,9 @@ SELECT results_eq($$SELECT scope, (s ->> 'seq')::bigint, s ->> 'epoch' FROM snap
                     JOIN api.heads('{feed:partner:TA,feed:partner:TB,feed:platform,feed:none}') h USING (channel) ORDER BY 1$$,
                   'seq and epoch are the head''s');
 SELECT is((SELECT count(*) FROM api.heads('{feed:none}')), 0::bigint, 'no head for an unknown channel');
-SELECT results_eq($$SELECT j ->> 'id' FROM api.jobs_snapshot('TB', 2) s, jsonb_array_elements(s::jsonb -> 'jobs') WITH ORDINALITY t (j, i) ORDER BY i$$,
-                  ARRAY['TB/now', 'TB/in minutes'], 'jobs: newest requested first');
+SELECT results_eq($$SELECT j ->> 'requested_at' FROM api.jobs_snapshot('TB', 4) s, jsonb_array_elements(s::jsonb -> 'jobs') WITH ORDINALITY t (j, i) ORDER BY i$$,
+                  $$SELECT app.ms(requested_at)::text FROM app.generation_jobs WHERE partner_id = pg_temp.partner('TB') ORDER BY requested_at DESC LIMIT 4$$,
+                  'jobs: newest requested first');
 SELECT is((SELECT jsonb_array_length(s::jsonb -> 'jobs') FROM api.jobs_snapshot('platform', 50) s), 50, 'jobs: as many as asked');
 SELECT is((SELECT jsonb_array_length(s::jsonb -> 'jobs') FROM api.jobs_snapshot('platform', 0) s), 0, 'or none');
 
