@@ -12,7 +12,7 @@
 
 #define ISSUER "metrics-hub"
 #define ALGORITHM "HS256"
-#define SKEW_S 5
+#define SKEW_S 5LL
 #define LATEST_S 253402300799LL /* 9999-12-31, far from any overflow */
 #define HEADER_MAX_BYTES 512
 #define STAFF_PREFIX "staff."

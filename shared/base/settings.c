@@ -128,7 +128,7 @@ struct option {
 static bool take_option(int argc, char **argv, int *index, struct option *ret_option)
 {
     const char *text = argv[*index];
-    if (strncmp(text, "--", 2) != 0)
+    if (!text || strncmp(text, "--", 2) != 0)
         return false;
     const char *equals = strchr(text, '=');
     ret_option->name = text + 2;

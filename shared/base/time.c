@@ -122,7 +122,7 @@ static bool take_time_of_day(struct cursor *cursor, int64_t *ret_us)
         second = 59;
         fraction_us = US_PER_SECOND - 1;
     }
-    *ret_us = ((int64_t)hour * 3600 + minute * 60 + second) * US_PER_SECOND + fraction_us;
+    *ret_us = (hour * 3600LL + minute * 60LL + second) * US_PER_SECOND + fraction_us;
     return true;
 }
 
@@ -136,7 +136,7 @@ static bool take_offset(struct cursor *cursor, int64_t *ret_us)
     if ((!negative && !take(cursor, "+")) || !take_number(cursor, 2, 0, 23, &hour) ||
         !take(cursor, ":") || !take_number(cursor, 2, 0, 59, &minute))
         return false;
-    *ret_us = ((int64_t)hour * 3600 + minute * 60) * US_PER_SECOND;
+    *ret_us = (hour * 3600LL + minute * 60LL) * US_PER_SECOND;
     if (negative)
         *ret_us = -*ret_us;
     return true;

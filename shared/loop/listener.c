@@ -28,12 +28,15 @@ static int parse_port(const char *text, in_port_t *ret_port)
     return 0;
 }
 
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
 /* Splits at the last colon; an IPv6 host stands in brackets. */
-static int parse_address(const char *text, struct sockaddr_storage *ret_address,
-                         socklen_t *ret_length)
+static int parse_address(const char *text, union address *ret_address, socklen_t *ret_length)
 {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
     const char *colon = strrchr(text, ':');
     char host[HOST_SIZE];
     if (!colon || (size_t)(colon - text) >= sizeof(host))
@@ -43,44 +46,44 @@ static int parse_address(const char *text, struct sockaddr_storage *ret_address,
     if (length > 2 && text[0] == '[' && text[length - 1] == ']') {
         memcpy(host, text + 1, length - 2);
         host[length - 2] = '\0';
-        v6->sin6_family = AF_INET6;
-        *ret_length = sizeof(*v6);
-        return inet_pton(AF_INET6, host, &v6->sin6_addr) == 1
-                   ? parse_port(colon + 1, &v6->sin6_port)
-                   : -EINVAL;
+        ret_address->v6.sin6_family = AF_INET6;
+        *ret_length = sizeof(ret_address->v6);
+        if (inet_pton(AF_INET6, host, &ret_address->v6.sin6_addr) != 1)
+            return -EINVAL;
+        return parse_port(colon + 1, &ret_address->v6.sin6_port);
     }
     memcpy(host, text, length);
     host[length] = '\0';
-    v4->sin_family = AF_INET;
-    *ret_length = sizeof(*v4);
-    return inet_pton(AF_INET, host, &v4->sin_addr) == 1 ? parse_port(colon + 1, &v4->sin_port)
-                                                        : -EINVAL;
+    ret_address->v4.sin_family = AF_INET;
+    *ret_length = sizeof(ret_address->v4);
+    if (inet_pton(AF_INET, host, &ret_address->v4.sin_addr) != 1)
+        return -EINVAL;
+    return parse_port(colon + 1, &ret_address->v4.sin_port);
 }
 
 static int bound_port(int listener)
 {
-    struct sockaddr_storage address;
+    union address address = {.any.sa_family = AF_UNSPEC};
     socklen_t length = sizeof(address);
-    if (getsockname(listener, (struct sockaddr *)&address, &length) < 0)
+    if (getsockname(listener, &address.any, &length) < 0)
         return -errno;
-    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                               : ((struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 int listener_open(const char *address, int backlog, int *ret_port)
 {
     static const int on = 1;
-    struct sockaddr_storage parsed;
+    union address parsed;
     socklen_t length;
     int fault = parse_address(address, &parsed, &length);
     if (fault)
         return fault;
-    int listener = socket(parsed.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int listener = socket(parsed.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (listener < 0)
         return -errno;
     if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
         setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ||
-        bind(listener, (struct sockaddr *)&parsed, length) < 0 || listen(listener, backlog) < 0) {
+        bind(listener, &parsed.any, length) < 0 || listen(listener, backlog) < 0) {
         fault = -errno;
         close(listener);
         return fault;

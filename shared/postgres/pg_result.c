@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,12 +34,8 @@ enum pg_failure pg_result_classify(const PGresult *rows)
 
 void pg_first_line(const char *message, char *out, size_t size)
 {
-    size_t length = message ? strcspn(message, "\n") : 0;
-    if (length >= size)
-        length = size - 1;
-    if (length)
-        memcpy(out, message, length);
-    out[length] = '\0';
+    int length = message ? (int)strcspn(message, "\n") : 0;
+    snprintf(out, size, "%.*s", length, message ? message : "");
 }
 
 enum pg_failure pg_result_failure(const struct pg_result *result)

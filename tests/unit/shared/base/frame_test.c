@@ -22,7 +22,8 @@ static void test_headroom_is_writable(void **state)
 {
     (void)state;
     struct frame *frame = frame_new("x", 1);
-    memset(frame->data - FRAME_HEADROOM, 0xff, FRAME_HEADROOM);
+    assert_ptr_equal(frame->headroom + FRAME_HEADROOM, frame->data);
+    memset(frame->headroom, 0xff, FRAME_HEADROOM);
     assert_int_equal(frame->references, 1);
     assert_int_equal(frame->length, 1);
     assert_int_equal(frame->data[0], 'x');

@@ -48,15 +48,17 @@ static void test_quantiles_against_sorted(void **state)
     static int64_t values[20000];
     static const double quantiles[] = {0, 0.5, 0.9, 0.95, 0.99, 1};
     struct ddsketch *sketch = memory_zalloc(sizeof(*sketch));
+    uint64_t seed = 7; /* the same values in each run */
+    const size_t last = ARRAY_LENGTH(values) - 1;
     (void)state;
-    srand(7);
     for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
-        values[i] = (int64_t)exp(5 + 8.0 * rand() / RAND_MAX);
+        seed = seed * 6364136223846793005U + 1442695040888963407U;
+        values[i] = (int64_t)exp(5 + 8.0 * (double)(seed >> 33) / 2147483648.0);
         ddsketch_add(sketch, ddsketch_bin(values[i]), 1);
     }
     qsort(values, ARRAY_LENGTH(values), sizeof(values[0]), compare);
     for (size_t i = 0; i < ARRAY_LENGTH(quantiles); i++) {
-        size_t rank = (size_t)(quantiles[i] * (double)(ARRAY_LENGTH(values) - 1));
+        size_t rank = (size_t)(quantiles[i] * (double)last);
         double exact = (double)values[rank];
         assert_true(fabs(ddsketch_quantile(sketch, quantiles[i]) - exact) <= 0.01 * exact);
     }
