@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ingest/http/events_route.h"
 #include "ingest/http/router.h"
 #include "shared/access/token.h"
 #include "shared/base/log.h"
@@ -166,6 +167,7 @@ static int open_local(struct ingest *ingest)
     }
     memcpy(ingest->origin, settings->public_url, length);
     ingest->secure_cookie = strncasecmp(settings->public_url, "https:", 6) == 0;
+    events_limits_init(ingest);
     double per_minute = (double)settings->sign_in_rate;
     ingest->sign_ins = address_limit_new(per_minute / 60, per_minute, SIGN_IN_ADDRESSES);
     int error = read_token_secret(ingest);

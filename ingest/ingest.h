@@ -39,6 +39,7 @@ struct ingest {
 
     char *token_secret;
     size_t token_secret_length;
+    char limits[160];   /* value of the header Metrics-Hub-Limits */
     char origin[256];   /* scheme://host[:port] of public_url */
     bool secure_cookie; /* public_url is https */
 

@@ -12,6 +12,7 @@
 
 struct arena_chunk {
     struct arena_chunk *previous;
+    size_t size;
     alignas(max_align_t) char bytes[];
 };
 
@@ -29,6 +30,19 @@ void arena_done(struct arena *arena)
     arena_init(arena);
 }
 
+void arena_reset(struct arena *arena)
+{
+    struct arena_chunk *chunk = arena->chunk;
+    while (chunk && chunk->previous) {
+        struct arena_chunk *previous = chunk->previous;
+        free(chunk);
+        chunk = previous;
+    }
+    arena->chunk = chunk;
+    arena->next = chunk ? chunk->bytes : NULL;
+    arena->end = chunk ? chunk->bytes + chunk->size : NULL;
+}
+
 /* Chunks double up to 64 kB, so that a batch of a thousand events costs few of them. */
 static void arena_grow(struct arena *arena, size_t size)
 {
@@ -39,6 +53,7 @@ static void arena_grow(struct arena *arena, size_t size)
         wanted = size;
     struct arena_chunk *chunk = memory_alloc(sizeof(*chunk) + wanted);
     chunk->previous = arena->chunk;
+    chunk->size = wanted;
     arena->chunk = chunk;
     arena->next = chunk->bytes;
     arena->end = chunk->bytes + wanted;

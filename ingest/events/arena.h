@@ -27,6 +27,8 @@ struct text {
 /* Zero-initialise, or: */
 void arena_init(struct arena *arena);
 void arena_done(struct arena *arena);
+/* As done, but keeps the first chunk for the next use. */
+void arena_reset(struct arena *arena);
 /* Uninitialised, aligned for any type. */
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_array(struct arena *arena, size_t count, size_t size);

@@ -75,22 +75,16 @@ enum reason event_mode_parse(const char *content_type, bool has_ce_headers, bool
     return REASON_NONE;
 }
 
-void event_batch_init(struct event_batch *batch)
+void event_batch_init(struct event_batch *batch, struct arena *arena)
 {
-    memset(batch, 0, sizeof(*batch));
-}
-
-void event_batch_done(struct event_batch *batch)
-{
-    arena_done(&batch->arena);
-    event_batch_init(batch);
+    *batch = (struct event_batch){.arena = arena};
 }
 
 static struct event *batch_add(struct event_batch *batch, const char *bytes, size_t length)
 {
     if (batch->count == batch->capacity) {
         uint32_t capacity = batch->capacity ? 4 * batch->capacity : batch->single ? 1 : 16;
-        struct event *bigger = arena_alloc(&batch->arena, capacity * sizeof(*bigger));
+        struct event *bigger = arena_alloc(batch->arena, capacity * sizeof(*bigger));
         if (batch->count)
             memcpy(bigger, batch->events, batch->count * sizeof(*bigger));
         batch->events = bigger;
@@ -125,7 +119,7 @@ static json_t *parse_base64(const json_t *encoded, struct decoder *decoder, stru
 {
     const char *text = json_string_value(encoded);
     size_t length = json_string_length(encoded), decoded = 0;
-    unsigned char *bytes = text ? arena_alloc(&decoder->batch->arena, length + 1) : NULL;
+    unsigned char *bytes = text ? arena_alloc(decoder->batch->arena, length + 1) : NULL;
     if (!bytes || sodium_base642bin(bytes, length + 1, text, length, NULL, &decoded, NULL,
                                     sodium_base64_VARIANT_ORIGINAL)) {
         event_reject(event, REASON_INVALID, "data_base64", "not base64");
@@ -135,7 +129,7 @@ static json_t *parse_base64(const json_t *encoded, struct decoder *decoder, stru
         event_reject(event, REASON_TOO_DEEP, "data_base64", NULL);
         return NULL;
     }
-    return parse(&decoder->batch->arena, event, (const char *)bytes, decoded, 0);
+    return parse(decoder->batch->arena, event, (const char *)bytes, decoded, 0);
 }
 
 static void finish(struct decoder *decoder, struct attributes *attributes, struct event *event,
@@ -147,7 +141,7 @@ static void finish(struct decoder *decoder, struct attributes *attributes, struc
     if (event->status == EVENT_REJECTED)
         return;
     json_t *empty = data ? NULL : json_object();
-    payload_apply(data ? data : empty, &decoder->batch->arena, event);
+    payload_apply(data ? data : empty, decoder->batch->arena, event);
     json_decref(empty);
     attributes_hash(attributes, event);
 }
@@ -155,7 +149,7 @@ static void finish(struct decoder *decoder, struct attributes *attributes, struc
 static void decode_structured(struct decoder *decoder, struct event *event, json_t *root)
 {
     struct attributes attributes = {.count = 0};
-    struct arena *arena = &decoder->batch->arena;
+    struct arena *arena = decoder->batch->arena;
     json_t *data = NULL, *value, *decoded = NULL;
     const char *name;
     json_object_foreach(root, name, value)
@@ -183,16 +177,16 @@ static void decode_json(struct decoder *decoder, const char *bytes, size_t lengt
     if (too_deep) {
         event_reject(
             event, REASON_TOO_DEEP, NULL,
-            arena_printf(&decoder->batch->arena, "at most %u levels", decoder->context->max_depth));
+            arena_printf(decoder->batch->arena, "at most %u levels", decoder->context->max_depth));
         return;
     }
-    json_t *root = parse(&decoder->batch->arena, event, bytes, length, 0);
+    json_t *root = parse(decoder->batch->arena, event, bytes, length, 0);
     if (!root)
         return;
     if (!json_is_object(root))
         event_reject(event, REASON_INVALID, NULL, "an event is a JSON object");
     else if (decoder->mode == EVENT_MODE_TRACK && !json_object_get(root, "specversion"))
-        track_apply(root, decoder->context, &decoder->batch->arena, event);
+        track_apply(root, decoder->context, decoder->batch->arena, event);
     else
         decode_structured(decoder, event, root);
     json_decref(root);
@@ -202,7 +196,7 @@ static void decode_binary(struct decoder *decoder, const struct event_header *he
                           size_t header_count, const char *body, size_t length)
 {
     struct attributes attributes = {.count = 0};
-    struct arena *arena = &decoder->batch->arena;
+    struct arena *arena = decoder->batch->arena;
     struct event *event = batch_add(decoder->batch, body, length);
     json_t *data = NULL;
     for (size_t i = 0; i < header_count; i++)

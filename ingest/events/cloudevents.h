@@ -33,14 +33,13 @@ struct event_context {
 };
 
 struct event_batch {
-    struct arena arena;
+    struct arena *arena; /* borrowed: holds the events and their strings */
     struct event *events;
     uint32_t count, capacity;
     bool single; /* the request was one event and not a list of one */
 };
 
-void event_batch_init(struct event_batch *batch);
-void event_batch_done(struct event_batch *batch);
+void event_batch_init(struct event_batch *batch, struct arena *arena);
 
 /* REASON_NONE: every event of the request is in `batch`, each pending or rejected. Any other
  * reason refuses the whole request. `body` is borrowed as long as the batch lives. */

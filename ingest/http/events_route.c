@@ -1,6 +1,8 @@
 #include "ingest/http/events_route.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -26,20 +28,19 @@ struct ce_headers {
     struct event_header items[MAX_CE_HEADERS];
 };
 
-void events_limit_headers(struct ingest *ingest, struct http_request *request)
+void events_limits_init(struct ingest *ingest)
 {
     const struct ingest_settings *settings = &ingest->settings;
-    const struct {
-        const char *name;
-        int64_t value;
-    } limits[] = {{"Metrics-Hub-Max-Body", settings->max_body},
-                  {"Metrics-Hub-Max-Batch", settings->max_batch},
-                  {"Metrics-Hub-Max-Header", settings->max_header},
-                  {"Metrics-Hub-Max-Depth", settings->max_depth},
-                  {"Metrics-Hub-Max-Connections", settings->max_connections}};
-    for (size_t i = 0; i < ARRAY_LENGTH(limits); i++)
-        http_reply_header(request, limits[i].name,
-                          arena_printf(&request->arena, "%lld", (long long)limits[i].value));
+    snprintf(ingest->limits, sizeof(ingest->limits),
+             "body=%" PRId64 ", batch=%" PRId64 ", header=%" PRId64 ", depth=%" PRId64
+             ", connections=%" PRId64,
+             settings->max_body, settings->max_batch, settings->max_header, settings->max_depth,
+             settings->max_connections);
+}
+
+void events_limit_headers(struct ingest *ingest, struct http_request *request)
+{
+    http_reply_header(request, "Metrics-Hub-Limits", ingest->limits);
 }
 
 static bool on_header(void *owner, const char *name, const char *value)
@@ -244,20 +245,12 @@ static bool within_rate(struct submission *submission)
     return false;
 }
 
-static void on_release(struct http_request *request)
-{
-    struct submission *submission = request->work;
-    event_batch_done(&submission->batch);
-}
-
 static struct submission *submission_new(struct ingest *ingest, struct http_request *request)
 {
     struct submission *submission = arena_alloc(&request->arena, sizeof(*submission));
     submission->ingest = ingest;
     submission->request = request;
-    event_batch_init(&submission->batch);
-    request->work = submission;
-    request->release = on_release;
+    event_batch_init(&submission->batch, &request->arena);
     return submission;
 }
 

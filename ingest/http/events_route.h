@@ -7,7 +7,9 @@
 struct ingest;
 
 void events_post(struct ingest *ingest, struct http_request *request);
-/* The limits that a sender may want to know, as headers of the reply. */
+/* Writes ingest->limits from the settings. */
+void events_limits_init(struct ingest *ingest);
+/* The limits that a sender may want to know, as a header of the reply. */
 void events_limit_headers(struct ingest *ingest, struct http_request *request);
 
 #endif

@@ -61,6 +61,7 @@ struct http_request {
     unsigned max_body;
 
     /* The server's: */
+    struct http_request *next_spare;
     bool suspended, answered, complete, blocked, closing, expects_continue;
 };
 

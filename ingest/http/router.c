@@ -75,8 +75,6 @@ void router_on_done(void *owner, struct http_request *request)
     struct ingest *ingest = owner;
     int64_t latency_us = time_monotonic_us() - request->started_us;
     int status = request->reply.status;
-    if (request->release)
-        request->release(request);
     if (status > 0 && status < COUNTERS_STATUSES)
         ingest->counters.responses[status]++;
     prometheus_observe(&ingest->counters.request_seconds, (double)latency_us * 1e-6);

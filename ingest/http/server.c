@@ -22,7 +22,15 @@
  * read the answer; past it the connection closes at once. */
 #define DISCARD_FACTOR 4
 /* Beside the header, libmicrohttpd keeps its own bookkeeping and the read buffer in this memory. */
-#define CONNECTION_MEMORY_EXTRA (16u * 1024u)
+#define CONNECTION_MEMORY_EXTRA (8u * 1024u)
+/* Requests kept for the next ones with their first memory; none where use after free is looked for.
+ */
+#ifdef __SANITIZE_ADDRESS__
+static const unsigned max_spares = 0;
+#else
+static const unsigned max_spares = 256;
+#endif
+#define SPARE_BODY_BYTES (16u * 1024u)
 
 struct http_connection {
     struct list link;
@@ -39,7 +47,8 @@ struct http_server {
     uv_timer_t again; /* the daemon has more to do than one turn allows */
     uv_timer_t sweep;
     struct list connections;
-    unsigned connection_count, request_count;
+    unsigned connection_count, request_count, spare_count;
+    struct http_request *spares;
     int listener; /* -1 once drained */
     bool draining;
     unsigned open_handles;
@@ -156,10 +165,53 @@ static enum http_method method_of(const char *method)
     return strcmp(method, "DELETE") == 0 ? HTTP_DELETE : HTTP_OTHER;
 }
 
+static struct http_request *request_alloc(struct http_server *server)
+{
+    struct http_request *request = server->spares;
+    if (!request)
+        return memory_zalloc(sizeof(*request));
+    struct arena arena = request->arena;
+    struct buffer body = request->body;
+    server->spares = request->next_spare;
+    server->spare_count--;
+    memset(request, 0, sizeof(*request));
+    request->arena = arena;
+    request->body = body;
+    return request;
+}
+
+static void request_release(struct http_server *server, struct http_request *request)
+{
+    buffer_done(&request->reply.body);
+    if (request->body.capacity > SPARE_BODY_BYTES || server->spare_count >= max_spares)
+        buffer_done(&request->body);
+    buffer_clear(&request->body);
+    if (server->spare_count < max_spares) {
+        arena_reset(&request->arena);
+        request->next_spare = server->spares;
+        server->spares = request;
+        server->spare_count++;
+        return;
+    }
+    arena_done(&request->arena);
+    free(request);
+}
+
+static void spares_free(struct http_server *server)
+{
+    while (server->spares) {
+        struct http_request *request = server->spares;
+        server->spares = request->next_spare;
+        buffer_done(&request->body);
+        arena_done(&request->arena);
+        free(request);
+    }
+}
+
 static struct http_request *request_new(struct http_server *server, struct MHD_Connection *mhd,
                                         const char *url, const char *method)
 {
-    struct http_request *request = memory_zalloc(sizeof(*request));
+    struct http_request *request = request_alloc(server);
     struct http_connection *connection = connection_of(mhd);
     request->server = server;
     request->connection = mhd;
@@ -186,11 +238,8 @@ static void on_completed(void *owner, struct MHD_Connection *mhd, void **context
     connection_deadline(connection_of(mhd), server->options.idle_timeout_ms);
     list_remove(&request->waiting);
     server->options.on_done(server->options.owner, request);
-    buffer_done(&request->reply.body);
-    buffer_done(&request->body);
-    arena_done(&request->arena);
     server->request_count--;
-    free(request);
+    request_release(server, request);
 }
 
 const char *http_request_header(const struct http_request *request, const char *name)
@@ -373,7 +422,7 @@ static enum MHD_Result request_body(struct http_request *request, const char *by
         request_suspend(request);
         return MHD_YES;
     }
-    if (request->body.data == NULL) {
+    if (request->body.length == 0) {
         const char *announced = http_request_header(request, "Content-Length");
         size_t expected = announced ? (size_t)strtoull(announced, NULL, 10) : 0;
         buffer_reserve(&request->body, (expected > *length ? expected : *length) + 1);
@@ -517,6 +566,7 @@ static void on_handle_closed(uv_handle_t *handle)
         return;
     if (server->on_closed)
         server->on_closed(server->closed_owner);
+    spares_free(server);
     free(server);
 }
 

@@ -124,7 +124,7 @@ test('413 by announcement and while streaming, and the connection is told', asyn
     const [reply] = await announced.replies(1);
     assert.equal(reply.status, 413);
     assert.equal(JSON.parse(reply.body).reason, 'body_too_large');
-    assert.match(reply.head, /Metrics-Hub-Max-Body: 65536/);
+    assert.match(reply.head, /Metrics-Hub-Limits: body=65536, batch=50,/);
     announced.socket.destroy();
     const streamed = raw();
     await streamed.send(head(undefined, 'Transfer-Encoding: chunked\r\n'));
@@ -137,7 +137,7 @@ test('413 by announcement and while streaming, and the connection is told', asyn
     await batch.send(head(text.length, '', 'application/cloudevents-batch+json') + text);
     const [many] = await batch.replies(1);
     assert.deepEqual([many.status, JSON.parse(many.body).reason], [413, 'batch_too_large']);
-    assert.match(many.head, /Metrics-Hub-Max-Batch: 50/);
+    assert.match(many.head, /Metrics-Hub-Limits: .*batch=50/);
     batch.socket.destroy();
 });
 

@@ -96,12 +96,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         count = take_headers(&body, headers);
         length -= (size_t)(body - copy);
     }
-    event_batch_init(&batch);
+    struct arena arena = {0};
+    event_batch_init(&batch, &arena);
     enum reason reason = event_batch_decode(&batch, mode, headers, count, body, length, &context);
     if (reason == REASON_NONE)
         for (uint32_t i = 0; i < batch.count; i++)
             check_event(&batch.events[i], &context);
-    event_batch_done(&batch);
+    arena_done(batch.arena);
     free(copy);
     return 0;
 }

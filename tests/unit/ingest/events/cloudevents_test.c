@@ -19,7 +19,9 @@ static const struct event_context context = {.now_us = NOW_US,
 
 static enum reason decode(struct event_batch *batch, enum event_mode mode, const char *body)
 {
-    event_batch_init(batch);
+    static struct arena arena;
+    arena_init(&arena);
+    event_batch_init(batch, &arena);
     return event_batch_decode(batch, mode, NULL, 0, body, strlen(body), &context);
 }
 
@@ -50,7 +52,7 @@ static void test_structured(void **state)
     assert_int_equal(event->occurred_us, NOW_US);
     assert_int_equal(event->attempt, 1);
     assert_int_equal(event->tokens, EVENT_NO_NUMBER);
-    event_batch_done(&batch);
+    arena_done(batch.arena);
 }
 
 /* The first event's hash, or fails. */
@@ -58,13 +60,14 @@ static void hash_of(enum event_mode mode, const struct event_header *headers, si
                     const char *body, unsigned char out[EVENT_HASH_BYTES])
 {
     struct event_batch batch;
-    event_batch_init(&batch);
+    struct arena arena = {0};
+    event_batch_init(&batch, &arena);
     assert_int_equal(event_batch_decode(&batch, mode, headers, count, body, strlen(body), &context),
                      REASON_NONE);
     if (batch.events[0].status != EVENT_PENDING)
         fail_msg("%s: %s", batch.events[0].field, reason_text(batch.events[0].reason));
     memcpy(out, batch.events[0].hash, EVENT_HASH_BYTES);
-    event_batch_done(&batch);
+    arena_done(batch.arena);
 }
 
 static void test_hash_does_not_depend_on_the_mode(void **state)
@@ -118,7 +121,7 @@ static void test_batch_faults_stay_with_their_event(void **state)
     assert_int_equal(batch.events[3].reason, REASON_INVALID_JSON);
     assert_int_equal(batch.events[4].status, EVENT_PENDING);
     assert_int_equal(batch.events[4].index, 4);
-    event_batch_done(&batch);
+    arena_done(batch.arena);
 }
 
 static void test_whole_requests_refused(void **state)
@@ -126,16 +129,16 @@ static void test_whole_requests_refused(void **state)
     struct event_batch batch;
     (void)state;
     assert_int_equal(decode(&batch, EVENT_MODE_BATCH, "[1,2,3,4,5,6]"), REASON_BATCH_TOO_LARGE);
-    event_batch_done(&batch);
+    arena_done(batch.arena);
     assert_int_equal(decode(&batch, EVENT_MODE_LINES, "1\n2\n3\n4\n5\n6"), REASON_BATCH_TOO_LARGE);
-    event_batch_done(&batch);
+    arena_done(batch.arena);
     assert_int_equal(decode(&batch, EVENT_MODE_BATCH, "[1"), REASON_INVALID_JSON);
-    event_batch_done(&batch);
+    arena_done(batch.arena);
     assert_int_equal(decode(&batch, EVENT_MODE_LINES, " \n\r\n"), REASON_EMPTY);
-    event_batch_done(&batch);
+    arena_done(batch.arena);
     assert_int_equal(decode(&batch, EVENT_MODE_BATCH, " [ ] "), REASON_NONE);
     assert_int_equal(batch.count, 0);
-    event_batch_done(&batch);
+    arena_done(batch.arena);
 }
 
 struct rejection {
@@ -183,7 +186,7 @@ static void test_rejections(void **state)
                                    : event->field == NULL;
         if (event->reason != cases[i].reason || !same)
             fail_msg("%s: %s in %s", cases[i].body, reason_text(event->reason), event->field);
-        event_batch_done(&batch);
+        arena_done(batch.arena);
     }
 }
 
@@ -203,21 +206,23 @@ static void test_headers(void **state)
                                                {"source", "s"},
                                                {"specversion", "1.0"},
                                                {"type", "worker.heartbeat"}};
-        event_batch_init(&batch);
+        struct arena arena = {0};
+        event_batch_init(&batch, &arena);
         assert_int_equal(event_batch_decode(&batch, EVENT_MODE_BINARY, headers, 4, "", 0, &context),
                          REASON_NONE);
         bool taken = batch.events[0].status == EVENT_PENDING;
         if (taken != (cases[i].id != NULL) ||
             (taken && !text_equal(batch.events[0].id, cases[i].id)))
             fail_msg("%s", cases[i].value);
-        event_batch_done(&batch);
+        arena_done(batch.arena);
     }
     const struct event_header twice[] = {{"id", "a"}, {"ID", "b"}};
-    event_batch_init(&batch);
+    struct arena arena = {0};
+    event_batch_init(&batch, &arena);
     assert_int_equal(event_batch_decode(&batch, EVENT_MODE_BINARY, twice, 2, "", 0, &context),
                      REASON_NONE);
     assert_string_equal(batch.events[0].field, "id");
-    event_batch_done(&batch);
+    arena_done(batch.arena);
 }
 
 static void test_modes(void **state)
