@@ -5,7 +5,7 @@
 #include "metricsctl/random.h"
 #include "shared/base/memory.h"
 
-#define MINUTE_MS 60000
+#define MINUTE_MS INT64_C(60000)
 #define HOUR_MS (60 * MINUTE_MS)
 
 static void add(struct plan *plan, struct lane *lane, int64_t due_ms, uint32_t event,

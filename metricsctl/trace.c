@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,11 +197,16 @@ static int read_rows(const char *command, const char *path, struct trace *trace)
     return trace->row_count ? 0 : command_failed(command, "%s: there are no rows", path);
 }
 
+struct tenant_row {
+    const char *tenant;
+    bool succeeded;
+};
+
 static int by_tenant(const void *a, const void *b)
 {
-    const struct trace_row *const *left = a, *const *right = b;
+    const struct tenant_row *left = a, *right = b;
 
-    return strcmp((*left)->tenant, (*right)->tenant);
+    return strcmp(left->tenant, right->tenant);
 }
 
 static int by_successes(const void *a, const void *b)
@@ -222,16 +228,17 @@ static int by_code(const void *a, const void *b)
 /* One entry per tenant with its successes, in the order of their codes. */
 static size_t count_tenants(const struct trace *trace, struct trace_partner *tenants)
 {
-    const struct trace_row **rows = memory_array(trace->row_count, sizeof(*rows));
+    struct tenant_row *rows = memory_array(trace->row_count, sizeof(*rows));
     size_t count = 0;
 
     for (size_t i = 0; i < trace->row_count; i++)
-        rows[i] = &trace->rows[i];
+        rows[i] =
+            (struct tenant_row){trace->rows[i].tenant, trace->rows[i].status == TRACE_SUCCEEDED};
     qsort(rows, trace->row_count, sizeof(*rows), by_tenant);
     for (size_t i = 0; i < trace->row_count; i++) {
-        if (count == 0 || strcmp(tenants[count - 1].code, rows[i]->tenant) != 0)
-            tenants[count++] = (struct trace_partner){.code = rows[i]->tenant};
-        tenants[count - 1].succeeded += rows[i]->status == TRACE_SUCCEEDED;
+        if (count == 0 || strcmp(tenants[count - 1].code, rows[i].tenant) != 0)
+            tenants[count++] = (struct trace_partner){.code = rows[i].tenant};
+        tenants[count - 1].succeeded += rows[i].succeeded;
     }
     free(rows);
     return count;
