@@ -1,0 +1,64 @@
+// The hub goes away and comes back: the page says so, ages what it shows, and misses nothing.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startStack } from '../flow/harness.mjs';
+import { kpi, launch, live, shows, signIn } from './browser.mjs';
+
+let stack;
+let browser;
+
+before(async () => {
+    stack = await startStack();
+    browser = await launch();
+});
+
+after(async () => {
+    await browser?.close();
+    await stack?.close();
+});
+
+test('recovering, stale, live again with what was missed', async () => {
+    const owner = await stack.user({ name: 'Ada Owner', staff: 'owner' });
+    const { page, context } = await signIn(stack, browser, owner);
+    await live(page);
+    await stack.post('ALPHA', [stack.event('requested', 'before')]);
+    await shows(kpi(page, 'generations'), /^Generations 1 /);
+
+    await stack.hub.stop();
+    await page.locator('.status[data-phase="recovering"]').waitFor();
+    await shows(page.locator('.status'), /^Recovering · \d/);
+    await page.locator('.status[data-phase="stale"]').waitFor({ timeout: 30_000 });
+    await shows(page.locator('.banner'), /These numbers are \d+ s old/);
+    await shows(kpi(page, 'generations'), /^Generations 1 /);
+    await stack.post('ALPHA', [
+        stack.event('started', 'before'),
+        stack.event('requested', 'missed'),
+    ]);
+
+    await stack.startHub();
+    await page.getByRole('button', { name: 'Try now' }).click().catch(() => {}); // it may be back already
+    await live(page);
+    await shows(kpi(page, 'generations'), /^Generations 2 /);
+    await shows(page.locator('[data-job="ALPHA/before"]'), 'Running');
+    await page.locator('[data-job="ALPHA/missed"]').waitFor();
+    assert.equal(await page.locator('.banner').count(), 0);
+    await context.close();
+});
+
+test('a lost network is recovered from where the page was', async () => {
+    const owner = await stack.user({ name: 'Olaf Owner', staff: 'owner' });
+    const { page, context, seen } = await signIn(stack, browser, owner);
+    await live(page);
+    await context.setOffline(true);
+    await page.evaluate(() => dispatchEvent(new Event('offline')));
+    await stack.post('BETA', [stack.event('requested', 'offline-job')]);
+    await page.locator('.status[data-phase="recovering"]').waitFor({ timeout: 45_000 });
+    assert.equal(await page.locator('[data-job="BETA/offline-job"]').count(), 0);
+    const before = seen.frames.length;
+    await context.setOffline(false);
+    await page.locator('[data-job="BETA/offline-job"]').waitFor({ timeout: 30_000 });
+    await live(page);
+    const replies = seen.frames.slice(before).join('\n');
+    assert.match(replies, /"recovered":true/);
+    await context.close();
+});
