@@ -43,6 +43,7 @@ struct server {
 struct connection {
     struct session *session;
     enum protocol_close closing; /* PROTOCOL_CLOSE_NONE: open */
+    bool close_begun;            /* libwebsockets has been told; a second time would cut it off */
     struct frame *page;          /* an HTTP body on its way */
 };
 
@@ -76,9 +77,13 @@ void transport_close(struct transport *transport, enum protocol_close reason)
     lws_set_timer_usecs(wsi_of(transport), 1);
 }
 
-/* Names the code for the close frame; the caller returns -1 to libwebsockets. */
-static int close_now(struct lws *wsi, const struct connection *connection)
+/* What the RECEIVE and TIMER callbacks return: -1, once, begins the close with its code. */
+static int close_if_wanted(struct lws *wsi, struct connection *connection)
 {
+    if (connection->closing == PROTOCOL_CLOSE_NONE || connection->close_begun)
+        return 0;
+    connection->close_begun = true;
+    lws_set_timer_usecs(wsi, LWS_SET_TIMER_USEC_CANCEL);
     const struct protocol_code *code = &protocol_closes[connection->closing];
     unsigned char reason[64];
     int length = snprintf((char *)reason, sizeof(reason), "%s", code->text);
@@ -189,7 +194,7 @@ static int on_receive(struct lws *wsi, struct connection *connection, const void
     if (!connection->session)
         return -1;
     session_on_bytes(connection->session, bytes, length, last);
-    return connection->closing == PROTOCOL_CLOSE_NONE ? 0 : close_now(wsi, connection);
+    return close_if_wanted(wsi, connection);
 }
 
 static void on_open(struct lws *wsi, const struct server *server, struct connection *connection)
@@ -225,9 +230,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
             session_on_writable(connection->session);
         return 0;
     case LWS_CALLBACK_TIMER:
-        return connection->session && connection->closing != PROTOCOL_CLOSE_NONE
-                   ? close_now(wsi, connection)
-                   : 0;
+        return connection->session ? close_if_wanted(wsi, connection) : 0;
     case LWS_CALLBACK_CLOSED:
         on_closed(connection);
         return 0;
