@@ -121,6 +121,7 @@ static int open_server(struct ingest *ingest)
         .max_connections = (unsigned)settings->max_connections,
         .max_header = (unsigned)settings->max_header,
         .max_body = (unsigned)settings->max_body,
+        .max_memory = (size_t)settings->max_memory,
         .header_timeout_ms = (uint64_t)settings->header_timeout,
         .body_timeout_ms = (uint64_t)settings->body_timeout,
         .idle_timeout_ms = (uint64_t)settings->idle_timeout,
@@ -242,9 +243,19 @@ static void on_stop(void *owner)
     uv_timer_start(&ingest->drain, on_drain_tick, 0, DRAIN_TICK_MS);
 }
 
+static void on_reload(void *owner)
+{
+    struct ingest *ingest = owner;
+    if (settings_reload(&ingest_settings_table, ingest->argc, ingest->argv, &ingest->settings))
+        log_warning("settings are unchanged");
+    else
+        log_info("settings were read again");
+}
+
 int ingest_open(struct ingest *ingest)
 {
     ingest->process.on_stop = on_stop;
+    ingest->process.on_reload = on_reload;
     ingest->process.owner = ingest;
     ingest->started_us = time_wall_us();
     counters_init(&ingest->counters);

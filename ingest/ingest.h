@@ -23,6 +23,8 @@
 struct ingest {
     struct process process;
     struct ingest_settings settings;
+    int argc; /* for reading the settings again */
+    char **argv;
     struct counters counters;
 
     struct pg_pool *control;    /* keys, sessions, rejects: short queries that requests wait for */

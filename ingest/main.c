@@ -21,6 +21,8 @@ int main(int argc, char **argv)
         return 2;
     }
     log_init("metrics-ingest", level);
+    ingest.argc = argc;
+    ingest.argv = argv;
     int error = ingest_open(&ingest);
     process_run(&ingest.process);
     ingest_done(&ingest);

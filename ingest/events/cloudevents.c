@@ -253,6 +253,15 @@ static void decode_single(struct decoder *decoder, const char *body, size_t leng
                 json_scan_too_deep(whole.bytes, whole.length, decoder->context->max_depth));
 }
 
+/* A body in which not even the events can be told apart is refused, and kept, as one. */
+static void reject_whole(struct event_batch *batch, const char *body, size_t length)
+{
+    batch->count = 0;
+    batch->single = true;
+    struct event *event = batch_add(batch, body, length);
+    event_reject(event, REASON_INVALID_JSON, NULL, "not an array whose brackets and strings close");
+}
+
 enum reason event_batch_decode(struct event_batch *batch, enum event_mode mode,
                                const struct event_header *headers, size_t header_count,
                                const char *body, size_t length, const struct event_context *context)
@@ -273,6 +282,10 @@ enum reason event_batch_decode(struct event_batch *batch, enum event_mode mode,
     case EVENT_MODE_TRACK:
     default:
         decode_single(&decoder, body, length);
+    }
+    if (decoder.refused == REASON_INVALID_JSON) {
+        reject_whole(batch, body, length);
+        return REASON_NONE;
     }
     /* CloudEvents allows an empty batch. */
     if (decoder.refused == REASON_NONE && batch->count == 0 && mode != EVENT_MODE_BATCH)

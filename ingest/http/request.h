@@ -62,6 +62,7 @@ struct http_request {
 
     /* The server's: */
     struct http_request *next_spare;
+    size_t body_memory;
     bool suspended, answered, complete, blocked, closing, expects_continue;
 };
 

@@ -49,7 +49,8 @@ struct http_server {
     struct list connections;
     unsigned connection_count, request_count, spare_count;
     struct http_request *spares;
-    int listener; /* -1 once drained */
+    size_t body_memory; /* of open requests */
+    int listener;       /* -1 once drained */
     bool draining;
     unsigned open_handles;
     void (*on_closed)(void *owner);
@@ -239,6 +240,7 @@ static void on_completed(void *owner, struct MHD_Connection *mhd, void **context
     list_remove(&request->waiting);
     server->options.on_done(server->options.owner, request);
     server->request_count--;
+    server->body_memory -= request->body_memory;
     request_release(server, request);
 }
 
@@ -406,6 +408,26 @@ static enum MHD_Result request_header(struct http_request *request)
     return MHD_YES;
 }
 
+/* Makes room for `length` more bytes, or for the whole body when its length was announced; false
+ * when all bodies together take too much. */
+static bool body_reserve(struct http_request *request, size_t length)
+{
+    struct http_server *server = request->server;
+    if (request->body.length == 0) {
+        const char *announced = http_request_header(request, "Content-Length");
+        size_t expected = announced ? (size_t)strtoull(announced, NULL, 10) : 0;
+        length = expected > length ? expected : length;
+    }
+    size_t needed = request->body.length + length + 1;
+    if (needed > request->body_memory &&
+        server->body_memory + (needed - request->body_memory) > server->options.max_memory)
+        return false;
+    buffer_reserve(&request->body, length + 1);
+    server->body_memory += request->body.capacity - request->body_memory;
+    request->body_memory = request->body.capacity;
+    return true;
+}
+
 static enum MHD_Result request_body(struct http_request *request, const char *bytes, size_t *length)
 {
     request->bytes += *length;
@@ -422,10 +444,10 @@ static enum MHD_Result request_body(struct http_request *request, const char *by
         request_suspend(request);
         return MHD_YES;
     }
-    if (request->body.length == 0) {
-        const char *announced = http_request_header(request, "Content-Length");
-        size_t expected = announced ? (size_t)strtoull(announced, NULL, 10) : 0;
-        buffer_reserve(&request->body, (expected > *length ? expected : *length) + 1);
+    if (!body_reserve(request, *length)) {
+        refuse(request, REASON_UNAVAILABLE);
+        *length = 0;
+        return MHD_YES;
     }
     buffer_append(&request->body, bytes, *length);
     *length = 0;

@@ -19,6 +19,7 @@ struct http_server_options {
     unsigned max_connections;
     unsigned max_header; /* bytes of request line and headers */
     unsigned max_body;   /* bytes */
+    size_t max_memory;   /* bytes of all bodies that are held */
     uint64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms;
     /* The header is in: choose a route, authenticate. May answer, or block. */
     void (*on_header)(void *owner, struct http_request *request);

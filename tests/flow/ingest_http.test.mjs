@@ -1,6 +1,7 @@
 // HTTP as clients really speak it: raw sockets, so that nothing is smoothed over.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { startStack, until } from './harness.mjs';
@@ -232,6 +233,29 @@ test('the per-key rate answers 429 with Retry-After and recovers', async () => {
     assert.deepEqual([second.status, second.body.reason], [429, 'rate_limited']);
     assert.ok(Number(second.headers.get('retry-after')) >= 1);
     await until(async () => (await stack.post('BETA', batch(5), { key })).status === 200, 'room');
+});
+
+test('bodies of all requests together have a limit', async () => {
+    await stack.ingest.stop();
+    stack.write('ingest.conf', `${fs.readFileSync(stack.ingestConfig, 'utf8')}max_memory = 1M\n`);
+    await stack.startIngest();
+    const crowd = Array.from({ length: 30 }, raw);
+    for (const one of crowd) await one.send(head(60_000) + ' '.repeat(59_999));
+    await until(
+        async () =>
+            /^mh_ingest_open_requests 31$/m.test(
+                await (await fetch(`${stack.ingestUrl}/metrics`)).text(),
+            ),
+        'all bodies to arrive',
+    );
+    for (const one of crowd) await one.send('x');
+    const statuses = [];
+    for (const one of crowd) statuses.push((await one.replies(1))[0].status);
+    for (const one of crowd) one.socket.destroy();
+    assert.ok(statuses.filter((status) => status === 400).length >= 10, `${statuses}`);
+    assert.ok(statuses.filter((status) => status === 503).length >= 10, `${statuses}`);
+    const { status } = await stack.post('ALPHA', [stack.event('requested', 'after-crowd')]);
+    assert.equal(status, 200);
 });
 
 test('the API describes itself', async () => {

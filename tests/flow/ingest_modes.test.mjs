@@ -104,6 +104,18 @@ test('a batch has a verdict per event and keeps what it refused', async () => {
     ]);
 });
 
+test('a body in which events cannot be told apart is refused and kept as one', async () => {
+    const text = '[{"id":"kept-whole"},';
+    const { status, body } = await send(text, {
+        'content-type': 'application/cloudevents-batch+json',
+    });
+    assert.deepEqual([status, body.reason, body.rejected], [400, 'invalid_json', 1]);
+    const kept = await stack.sql(
+        `SELECT count FROM app.event_rejects WHERE convert_from(raw, 'UTF8') = '${text}'`,
+    );
+    assert.deepEqual(kept, [['1']]);
+});
+
 test('newline-delimited events, blank lines and CRLF', async () => {
     const events = [1, 2, 3].map((n) => stack.event('requested', `lines-${n}`));
     const text = `${JSON.stringify(events[0])}\r\n\n${JSON.stringify(events[1])}\n{"bad"\n${JSON.stringify(events[2])}`;

@@ -1,5 +1,6 @@
 // Nothing acknowledged is lost, whatever dies; and everything comes back by itself.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { after, before, beforeEach, test } from 'node:test';
 import { startStack, until } from './harness.mjs';
 
@@ -102,9 +103,25 @@ test('Redis dies: ingest goes on and says so', async () => {
     );
 });
 
+test('an event that Postgres cannot take does not refuse the others of its batch', async () => {
+    await stack.sql(`
+        CREATE FUNCTION app.poisoned() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'poison'; END $$;
+        CREATE TRIGGER poisoned BEFORE INSERT ON app.generation_events
+            FOR EACH ROW WHEN (NEW.job_key = 'poison') EXECUTE FUNCTION app.poisoned()`);
+    const answers = await Promise.all(
+        Array.from({ length: 60 }, (_, n) =>
+            stack.post('ALPHA', [stack.event('requested', n % 20 === 7 ? 'poison' : `well-${n}`)]),
+        ),
+    );
+    await stack.sql('DROP TRIGGER poisoned ON app.generation_events; DROP FUNCTION app.poisoned');
+    for (const [n, answer] of answers.entries())
+        assert.equal(answer.status, n % 20 === 7 ? 500 : 200, `request ${n}`);
+});
+
 test('a lock in Postgres fills the queue: 503, and the rest commits when it goes', async () => {
     await stack.ingest.stop();
-    await stack.write('ingest.conf', `${(await import('node:fs')).readFileSync(stack.ingestConfig, 'utf8')}queue_events = 20\n`);
+    stack.write('ingest.conf', `${fs.readFileSync(stack.ingestConfig, 'utf8')}queue_events = 20\n`);
     await stack.startIngest();
     const blocker = stack.sql(
         `BEGIN; SELECT 1 FROM app.channel_head WHERE channel = 'feed:partner:ALPHA' FOR UPDATE;

@@ -132,7 +132,10 @@ static void test_whole_requests_refused(void **state)
     arena_done(batch.arena);
     assert_int_equal(decode(&batch, EVENT_MODE_LINES, "1\n2\n3\n4\n5\n6"), REASON_BATCH_TOO_LARGE);
     arena_done(batch.arena);
-    assert_int_equal(decode(&batch, EVENT_MODE_BATCH, "[1"), REASON_INVALID_JSON);
+    assert_int_equal(decode(&batch, EVENT_MODE_BATCH, "[1,2"), REASON_NONE);
+    assert_int_equal(batch.count, 1);
+    assert_int_equal(batch.events[0].reason, REASON_INVALID_JSON);
+    assert_int_equal(batch.events[0].raw.length, 4);
     arena_done(batch.arena);
     assert_int_equal(decode(&batch, EVENT_MODE_LINES, " \n\r\n"), REASON_EMPTY);
     arena_done(batch.arena);
