@@ -61,6 +61,9 @@ DECLARE
     v_seqs     bigint[];
     v_base     bigint;
 BEGIN
+    IF v_count > 9999 THEN
+        RAISE EXCEPTION 'a batch has at most 9999 events' USING ERRCODE = 'program_limit_exceeded';
+    END IF;
     SELECT array_agg(s.partner_id), array_agg(s.code) INTO v_pids, v_codes
     FROM (SELECT h.partner_id, p.code
           FROM app.channel_head h
@@ -127,8 +130,10 @@ BEGIN
                            WHERE d.partner_id = t.partner_id AND d.source_id = t.source_id
                              AND d.ext_id = t.ext_id OFFSET 0) d ON true;
     END IF;
-    SELECT array_agg(CASE WHEN t.verdict = 0 THEN nextval('app.event_id_seq') ELSE 0 END)
-    INTO v_ids FROM unnest(v_verdicts) AS t(verdict);
+    -- One step of the sequence numbers a whole batch.
+    v_base := nextval('app.event_batch_seq') * 10000;
+    SELECT array_agg(CASE WHEN t.verdict = 0 THEN v_base + t.i ELSE 0 END)
+    INTO v_ids FROM unnest(v_verdicts) WITH ORDINALITY AS t(verdict, i);
 
     IF v_claimed > 0 THEN
         INSERT INTO app.generation_events (partner_id, event_id, source_id, api_key_id, occurred_at, received_at,
@@ -255,22 +260,39 @@ BEGIN
                    CASE WHEN m.first_started_at IS NOT NULL
                         THEN greatest(app.ms(m.first_started_at) - app.ms(m.requested_at), 0) END AS queue_ms
             FROM merged m OFFSET 0
-        ), job AS MATERIALIZED (
+        ), stated AS (
             SELECT t.*,
+                   CASE WHEN t.terminal_at IS NOT NULL
+                        THEN greatest(t.terminal_at, t.requested_at, t.first_started_at) END AS closed_at,
                    CASE t.terminal_at WHEN t.completed_at THEN 4 WHEN t.failed_at THEN 5
                         WHEN t.cancelled_at THEN 6 ELSE t.phase END::smallint AS state,
                    CASE WHEN t.terminal_at = t.completed_at
                         THEN greatest(app.ms(t.completed_at) - app.ms(t.requested_at), 0) END AS duration_ms
-            FROM timed t
+            FROM timed t OFFSET 0
+        ), job AS MATERIALIZED (
+            -- What moved: only that is taken from and added to the rollups.
+            SELECT s.*, s.environment = 0 AND s.requested_at IS DISTINCT FROM s.old_requested_at AS requested_moved,
+                   s.environment = 0 AND (s.terminal_at IS NOT NULL OR s.old_terminal_at IS NOT NULL)
+                   AND (s.terminal_at IS DISTINCT FROM s.old_terminal_at OR s.state IS DISTINCT FROM s.old_state
+                        OR s.attempt IS DISTINCT FROM s.old_attempt OR s.tokens IS DISTINCT FROM s.old_tokens
+                        OR s.duration_ms IS DISTINCT FROM s.old_duration_ms OR s.units IS DISTINCT FROM s.old_units
+                        OR s.cost_micros IS DISTINCT FROM s.old_cost_micros) AS terminal_moved,
+                   s.environment = 0 AND s.first_started_at IS NOT NULL
+                   AND (s.first_started_at IS DISTINCT FROM s.old_first_started_at
+                        OR s.queue_ms IS DISTINCT FROM s.old_queue_ms) AS started_moved,
+                   s.environment = 0 AND s.published_at IS DISTINCT FROM s.old_published_at AS published_moved,
+                   s.environment = 0 AND (s.state IS DISTINCT FROM s.old_state
+                                          OR s.requested_at IS DISTINCT FROM s.old_requested_at) AS open_moved
+            FROM stated s
         ), inserted AS (
             INSERT INTO app.generation_jobs (
                 partner_id, environment, job_key, attempt, phase, state, last_event_at, first_seen_at,
                 requested_event_at, requested_at, queued_at, started_at, first_started_at, completed_at, failed_at,
-                cancelled_at, terminal_at, published_at, duration_ms, queue_ms, tokens, units, cost_micros, progress,
+                cancelled_at, terminal_at, closed_at, published_at, duration_ms, queue_ms, tokens, units, cost_micros, progress,
                 model, entrypoint, project, end_user, error_class, error_message, prompt, asset_url)
             SELECT partner_id, environment, job_key, attempt, phase, state, last_event_at, first_seen_at,
                 requested_event_at, requested_at, queued_at, started_at, first_started_at, completed_at, failed_at,
-                cancelled_at, terminal_at, published_at, duration_ms, queue_ms, tokens, units, cost_micros, progress,
+                cancelled_at, terminal_at, closed_at, published_at, duration_ms, queue_ms, tokens, units, cost_micros, progress,
                 model, entrypoint, project, end_user, error_class, error_message, prompt, asset_url
             FROM job WHERE old_state IS NULL
         ), updated AS (
@@ -279,7 +301,8 @@ BEGIN
                 first_seen_at = j.first_seen_at, requested_event_at = j.requested_event_at,
                 requested_at = j.requested_at, queued_at = j.queued_at, started_at = j.started_at,
                 first_started_at = j.first_started_at, completed_at = j.completed_at, failed_at = j.failed_at,
-                cancelled_at = j.cancelled_at, terminal_at = j.terminal_at, published_at = j.published_at,
+                cancelled_at = j.cancelled_at, terminal_at = j.terminal_at,
+                closed_at = j.closed_at, published_at = j.published_at,
                 duration_ms = j.duration_ms, queue_ms = j.queue_ms, tokens = j.tokens, units = j.units,
                 cost_micros = j.cost_micros, progress = j.progress, model = j.model, entrypoint = j.entrypoint,
                 project = j.project, end_user = j.end_user, error_class = j.error_class,
@@ -287,36 +310,6 @@ BEGIN
             FROM job j
             WHERE j.old_state IS NOT NULL AND g.partner_id = j.partner_id AND g.environment = j.environment
               AND g.job_key = j.job_key
-        ), side AS MATERIALIZED (
-            SELECT j.partner_id, 1 AS sign, j.state, j.attempt, j.requested_at, j.terminal_at, j.first_started_at,
-                   j.published_at, j.duration_ms, j.queue_ms, j.tokens, j.units, j.cost_micros,
-                   j.requested_at IS DISTINCT FROM j.old_requested_at AS requested_moved,
-                   (j.terminal_at IS NOT NULL OR j.old_terminal_at IS NOT NULL)
-                   AND (j.terminal_at, j.state, j.attempt, j.duration_ms, j.tokens, j.units, j.cost_micros)
-                       IS DISTINCT FROM (j.old_terminal_at, j.old_state, j.old_attempt, j.old_duration_ms,
-                                         j.old_tokens, j.old_units, j.old_cost_micros) AS terminal_moved,
-                   j.first_started_at IS NOT NULL
-                   AND (j.first_started_at IS DISTINCT FROM j.old_first_started_at
-                        OR j.queue_ms IS DISTINCT FROM j.old_queue_ms) AS started_moved,
-                   j.published_at IS DISTINCT FROM j.old_published_at AS published_moved,
-                   j.state <> coalesce(j.old_state, 0::smallint)
-                   OR j.requested_at IS DISTINCT FROM j.old_requested_at AS open_moved
-            FROM job j WHERE j.environment = 0
-            UNION ALL
-            SELECT j.partner_id, -1, j.old_state, j.old_attempt, j.old_requested_at, j.old_terminal_at,
-                   j.old_first_started_at, j.old_published_at, j.old_duration_ms, j.old_queue_ms, j.old_tokens,
-                   j.old_units, j.old_cost_micros,
-                   j.requested_at IS DISTINCT FROM j.old_requested_at,
-                   j.old_terminal_at IS NOT NULL
-                   AND (j.terminal_at, j.state, j.attempt, j.duration_ms, j.tokens, j.units, j.cost_micros)
-                       IS DISTINCT FROM (j.old_terminal_at, j.old_state, j.old_attempt, j.old_duration_ms,
-                                         j.old_tokens, j.old_units, j.old_cost_micros),
-                   j.old_first_started_at IS NOT NULL
-                   AND (j.first_started_at IS DISTINCT FROM j.old_first_started_at
-                        OR j.queue_ms IS DISTINCT FROM j.old_queue_ms),
-                   j.published_at IS DISTINCT FROM j.old_published_at,
-                   j.state <> j.old_state OR j.requested_at IS DISTINCT FROM j.old_requested_at
-            FROM job j WHERE j.environment = 0 AND j.old_state IS NOT NULL
         ), seen AS MATERIALIZED (
             SELECT n.partner_id, n.external_id, n.minute, app.minute(o.last_seen_at) AS old_minute
             FROM (SELECT e.partner_id, e.end_user AS external_id, app.minute(max(e.at)) AS minute
@@ -331,23 +324,35 @@ BEGIN
             SELECT partner_id, external_id, to_timestamp(minute * 60.0) FROM seen
             ON CONFLICT (partner_id, external_id) DO UPDATE SET last_seen_at = excluded.last_seen_at
         ), change AS MATERIALIZED (
-            SELECT partner_id, app.minute(requested_at) AS minute, sign AS requested, 0 AS completed, 0 AS failed,
+            SELECT partner_id, app.minute(requested_at) AS minute, 1 AS requested, 0 AS completed, 0 AS failed,
                    0 AS cancelled, 0 AS retried, 0::bigint AS tokens, 0::bigint AS units, 0::bigint AS cost_micros,
-                   0 AS published, 0 AS started, 0 AS users, sign, NULL::bigint AS d_ms, NULL::bigint AS q_ms
-            FROM side WHERE requested_moved AND requested_at IS NOT NULL
+                   0 AS published, 0 AS started, 0 AS users, 1 AS sign, NULL::bigint AS d_ms, NULL::bigint AS q_ms
+            FROM job WHERE requested_moved AND requested_at IS NOT NULL
             UNION ALL
-            SELECT partner_id, app.minute(terminal_at), 0, CASE state WHEN 4 THEN sign ELSE 0 END,
-                   CASE state WHEN 5 THEN sign ELSE 0 END, CASE state WHEN 6 THEN sign ELSE 0 END,
-                   CASE WHEN attempt > 1 THEN sign ELSE 0 END, coalesce(tokens, 0) * sign,
-                   coalesce(units, 0)::bigint * sign, coalesce(cost_micros, 0) * sign, 0, 0, 0, sign,
+            SELECT partner_id, app.minute(old_requested_at), -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, NULL, NULL
+            FROM job WHERE requested_moved AND old_requested_at IS NOT NULL
+            UNION ALL
+            SELECT partner_id, app.minute(terminal_at), 0, (state = 4)::int, (state = 5)::int, (state = 6)::int,
+                   (attempt > 1)::int, coalesce(tokens, 0), coalesce(units, 0), coalesce(cost_micros, 0), 0, 0, 0, 1,
                    duration_ms, NULL
-            FROM side WHERE terminal_moved AND terminal_at IS NOT NULL
+            FROM job WHERE terminal_moved AND terminal_at IS NOT NULL
             UNION ALL
-            SELECT partner_id, app.minute(first_started_at), 0, 0, 0, 0, 0, 0, 0, 0, 0, sign, 0, sign, NULL, queue_ms
-            FROM side WHERE started_moved
+            SELECT partner_id, app.minute(old_terminal_at), 0, -(old_state = 4)::int, -(old_state = 5)::int,
+                   -(old_state = 6)::int, -(old_attempt > 1)::int, -coalesce(old_tokens, 0), -coalesce(old_units, 0),
+                   -coalesce(old_cost_micros, 0), 0, 0, 0, -1, old_duration_ms, NULL
+            FROM job WHERE terminal_moved AND old_terminal_at IS NOT NULL
             UNION ALL
-            SELECT partner_id, app.minute(published_at), 0, 0, 0, 0, 0, 0, 0, 0, sign, 0, 0, sign, NULL, NULL
-            FROM side WHERE published_moved AND published_at IS NOT NULL
+            SELECT partner_id, app.minute(first_started_at), 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, NULL, queue_ms
+            FROM job WHERE started_moved
+            UNION ALL
+            SELECT partner_id, app.minute(old_first_started_at), 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, 0, -1, NULL, old_queue_ms
+            FROM job WHERE started_moved AND old_first_started_at IS NOT NULL
+            UNION ALL
+            SELECT partner_id, app.minute(published_at), 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, NULL, NULL
+            FROM job WHERE published_moved AND published_at IS NOT NULL
+            UNION ALL
+            SELECT partner_id, app.minute(old_published_at), 0, 0, 0, 0, 0, 0, 0, 0, -1, 0, 0, -1, NULL, NULL
+            FROM job WHERE published_moved AND old_published_at IS NOT NULL
             UNION ALL
             SELECT partner_id, minute, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, NULL, NULL FROM seen
             UNION ALL
@@ -407,15 +412,19 @@ BEGIN
             UNION ALL
             SELECT partner_id, 3, '"q":[' || string_agg(q_text, ',') || ']' FROM minute GROUP BY partner_id
             UNION ALL
-            SELECT partner_id, 4, '"s":[' || coalesce(sum(sign) FILTER (WHERE state = 1), 0) || ','
-                   || coalesce(sum(sign) FILTER (WHERE state = 2), 0) || ','
-                   || coalesce(sum(sign) FILTER (WHERE state = 3), 0) || ']'
-            FROM side WHERE open_moved GROUP BY partner_id
+            SELECT partner_id, 4, '"s":[' || sum((state = 1)::int - coalesce((old_state = 1)::int, 0)) || ','
+                   || sum((state = 2)::int - coalesce((old_state = 2)::int, 0)) || ','
+                   || sum((state = 3)::int - coalesce((old_state = 3)::int, 0)) || ']'
+            FROM job WHERE open_moved GROUP BY partner_id
             UNION ALL
             SELECT partner_id, 5, '"o":[' || string_agg('[' || second || ',' || n || ']', ',') || ']'
-            FROM (SELECT partner_id, app.second(requested_at) AS second, sum(sign) AS n
-                  FROM side WHERE open_moved AND state BETWEEN 1 AND 3
-                  GROUP BY 1, 2 HAVING sum(sign) <> 0) o
+            FROM (SELECT partner_id, second, sum(sign) AS n
+                  FROM (SELECT partner_id, app.second(requested_at) AS second, 1 AS sign
+                        FROM job WHERE open_moved AND state BETWEEN 1 AND 3
+                        UNION ALL
+                        SELECT partner_id, app.second(old_requested_at), -1
+                        FROM job WHERE open_moved AND old_state BETWEEN 1 AND 3) o
+                  GROUP BY partner_id, second HAVING sum(sign) <> 0) o
             GROUP BY partner_id
             UNION ALL
             SELECT partner_id, 6, '"u":[' || string_agg('[' || minute || ',' || users || ']', ',') || ']'

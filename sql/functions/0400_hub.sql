@@ -45,10 +45,24 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' SET jit = off AS $$
                    ',' ORDER BY n.requested_at DESC, n.code, n.job_key) AS text
         FROM (SELECT p.code, g.*
               FROM app.partners p
-              CROSS JOIN LATERAL (SELECT * FROM app.generation_jobs g
-                                  WHERE g.partner_id = p.partner_id AND g.environment = 0
-                                    AND g.requested_at IS NOT NULL
-                                  ORDER BY g.requested_at DESC LIMIT p_limit) g
+              CROSS JOIN LATERAL (
+                  -- p_limit of them are certainly as new as the oldest of the p_limit last closed.
+                  SELECT min(c.requested_at) AS since, count(*) AS n
+                  FROM (SELECT g.requested_at FROM app.generation_jobs g
+                        WHERE g.partner_id = p.partner_id AND g.environment = 0 AND g.closed_at IS NOT NULL
+                        ORDER BY g.closed_at DESC LIMIT p_limit) c) c
+              CROSS JOIN LATERAL (
+                  SELECT * FROM (
+                      (SELECT * FROM app.generation_jobs g
+                       WHERE g.partner_id = p.partner_id AND g.environment = 0 AND g.closed_at IS NULL
+                         AND g.requested_at IS NOT NULL
+                       ORDER BY g.requested_at DESC LIMIT p_limit)
+                      UNION ALL
+                      SELECT * FROM app.generation_jobs g
+                      WHERE g.partner_id = p.partner_id AND g.environment = 0 AND g.closed_at IS NOT NULL
+                        AND g.closed_at >= CASE c.n WHEN p_limit THEN c.since ELSE '-infinity'::timestamptz END
+                        AND g.requested_at >= CASE c.n WHEN p_limit THEN c.since ELSE '-infinity'::timestamptz END) g
+                  ORDER BY g.requested_at DESC LIMIT p_limit) g
               WHERE p_scope = 'platform' OR p.code = p_scope
               ORDER BY g.requested_at DESC, p.code, g.job_key LIMIT p_limit) n) j
     WHERE h.channel = CASE p_scope WHEN 'platform' THEN 'feed:platform' ELSE 'feed:partner:' || p_scope END
@@ -69,35 +83,31 @@ LANGUAGE sql STABLE AS $$
     WHERE NOT p_from_jobs AND r.partner_id = p_partner
       AND (r.grain = 0 AND r.bucket > p_minute - 1440 OR r.grain = 1 AND r.bucket > p_minute / 60 - 720)
     UNION ALL
-    (WITH edge AS (SELECT to_timestamp((p_minute / 60 - 719) * 3600.0) AS since),
+    (WITH job AS (
+        SELECT g.* FROM app.generation_jobs g
+        WHERE p_from_jobs AND g.partner_id = p_partner AND g.environment = 0 AND g.closed_at IS NULL
+        UNION ALL
+        SELECT g.* FROM app.generation_jobs g
+        WHERE p_from_jobs AND g.partner_id = p_partner AND g.environment = 0 AND g.closed_at IS NOT NULL
+          AND g.closed_at >= to_timestamp((p_minute / 60 - 719) * 3600.0)),
      change AS (
-        SELECT app.minute(g.requested_at) AS minute, 1 AS requested, 0 AS completed, 0 AS failed, 0 AS cancelled,
-               0 AS retried, 0::bigint AS tokens, 0::bigint AS units, 0::bigint AS cost_micros, 0 AS published,
-               0 AS started, 0 AS users, NULL::bigint AS d_ms, NULL::bigint AS q_ms
-        FROM app.generation_jobs g
-        WHERE p_from_jobs AND g.partner_id = p_partner AND g.environment = 0
-          AND g.requested_at >= (SELECT since FROM edge)
-        UNION ALL
-        SELECT app.minute(g.terminal_at), 0, (g.state = 4)::int, (g.state = 5)::int, (g.state = 6)::int,
-               (g.attempt > 1)::int, coalesce(g.tokens, 0), coalesce(g.units, 0), coalesce(g.cost_micros, 0), 0, 0,
-               0, g.duration_ms, NULL
-        FROM app.generation_jobs g
-        WHERE p_from_jobs AND g.partner_id = p_partner AND g.environment = 0
-          AND g.terminal_at IS NOT NULL AND g.terminal_at >= (SELECT since FROM edge)
-        UNION ALL
-        SELECT app.minute(g.first_started_at), 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, NULL, g.queue_ms
-        FROM app.generation_jobs g
-        WHERE p_from_jobs AND g.partner_id = p_partner AND g.environment = 0
-          AND g.first_started_at IS NOT NULL AND g.first_started_at >= (SELECT since FROM edge)
+        SELECT c.*
+        FROM job g CROSS JOIN LATERAL (VALUES
+            (app.minute(g.requested_at), 1, 0, 0, 0, 0, 0::bigint, 0::bigint, 0::bigint, 0, 0, 0, NULL::bigint, NULL::bigint),
+            (app.minute(g.terminal_at), 0, (g.state = 4)::int, (g.state = 5)::int, (g.state = 6)::int,
+             (g.attempt > 1)::int, coalesce(g.tokens, 0), coalesce(g.units, 0)::bigint, coalesce(g.cost_micros, 0), 0, 0,
+             0, g.duration_ms, NULL),
+            (app.minute(g.first_started_at), 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, NULL, g.queue_ms))
+            c (minute, requested, completed, failed, cancelled, retried, tokens, units, cost_micros, published, started,
+               users, d_ms, q_ms)
+        WHERE c.minute IS NOT NULL
         UNION ALL
         SELECT app.minute(g.published_at), 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, NULL, NULL
         FROM app.generation_jobs g
-        WHERE p_from_jobs AND g.partner_id = p_partner AND g.environment = 0
-          AND g.published_at IS NOT NULL AND g.published_at >= (SELECT since FROM edge)
+        WHERE p_from_jobs AND g.partner_id = p_partner AND g.environment = 0 AND g.published_at IS NOT NULL
         UNION ALL
         SELECT app.minute(u.last_seen_at), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, NULL, NULL
-        FROM app.end_users u
-        WHERE p_from_jobs AND u.partner_id = p_partner AND u.last_seen_at >= (SELECT since FROM edge))
+        FROM app.end_users u WHERE p_from_jobs AND u.partner_id = p_partner)
      SELECT b.grain, b.bucket, sum(requested), sum(completed), sum(failed), sum(cancelled), sum(retried),
             sum(tokens)::bigint, sum(units)::bigint, sum(cost_micros)::bigint, sum(published), sum(started),
             sum(users), coalesce(array_agg(app.ddsketch_bin(d_ms)) FILTER (WHERE d_ms IS NOT NULL), '{}'),
@@ -105,7 +115,7 @@ LANGUAGE sql STABLE AS $$
             coalesce(array_agg(app.ddsketch_bin(q_ms)) FILTER (WHERE q_ms IS NOT NULL), '{}'),
             coalesce(array_agg(1) FILTER (WHERE q_ms IS NOT NULL), '{}')
      FROM change c CROSS JOIN LATERAL (VALUES (0, c.minute), (1, c.minute / 60)) b (grain, bucket)
-     WHERE b.grain = 1 OR b.bucket > p_minute - 1440
+     WHERE b.grain = 1 AND b.bucket > p_minute / 60 - 720 OR b.grain = 0 AND b.bucket > p_minute - 1440
      GROUP BY b.grain, b.bucket)
 $$;
 ALTER FUNCTION app.rollup_rows(int, boolean, int) OWNER TO mh_owner;
@@ -127,25 +137,45 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' SET jit = off AS $$
         SELECT s.partner_id, x.*
         FROM scope s CROSS JOIN LATERAL app.rollup_rows(s.partner_id, p_from_jobs, s.minute) x
     ), sample AS MATERIALIZED (
+        -- Newest first by closed_at is nearly newest first by the sample's own time: 1000 are certainly as
+        -- new as the oldest of the first 1000, which bounds the exact search.
         SELECT s.partner_id, 'd' AS kind, d.*
         FROM scope s
-        CROSS JOIN LATERAL (SELECT app.minute(g.terminal_at) AS minute, g.duration_ms AS ms
-                            FROM app.generation_jobs g
-                            WHERE g.partner_id = s.partner_id AND g.environment = 0 AND g.terminal_at IS NOT NULL
-                              AND g.terminal_at >= s.since AND g.duration_ms IS NOT NULL
-                            ORDER BY g.terminal_at DESC LIMIT 1000) d
+        CROSS JOIN LATERAL (
+            SELECT CASE count(*) WHEN 1000 THEN greatest(min(c.terminal_at), s.since) ELSE s.since END AS since
+            FROM (SELECT g.terminal_at FROM app.generation_jobs g
+                  WHERE g.partner_id = s.partner_id AND g.environment = 0 AND g.closed_at IS NOT NULL
+                    AND g.closed_at >= s.since AND g.duration_ms IS NOT NULL
+                  ORDER BY g.closed_at DESC LIMIT 1000) c) b
+        CROSS JOIN LATERAL (
+            SELECT app.minute(g.terminal_at) AS minute, g.duration_ms AS ms
+            FROM app.generation_jobs g
+            WHERE g.partner_id = s.partner_id AND g.environment = 0 AND g.closed_at IS NOT NULL
+              AND g.closed_at >= b.since AND g.terminal_at >= b.since AND g.duration_ms IS NOT NULL
+            ORDER BY g.terminal_at DESC LIMIT 1000) d
         UNION ALL
         SELECT s.partner_id, 'q', q.*
         FROM scope s
-        CROSS JOIN LATERAL (SELECT app.minute(g.first_started_at) AS minute, g.queue_ms AS ms
-                            FROM app.generation_jobs g
-                            WHERE g.partner_id = s.partner_id AND g.environment = 0
-                              AND g.first_started_at IS NOT NULL AND g.first_started_at >= s.since
-                            ORDER BY g.first_started_at DESC LIMIT 1000) q
+        CROSS JOIN LATERAL (
+            SELECT CASE count(*) WHEN 1000 THEN greatest(min(c.first_started_at), s.since) ELSE s.since END AS since
+            FROM (SELECT g.first_started_at FROM app.generation_jobs g
+                  WHERE g.partner_id = s.partner_id AND g.environment = 0 AND g.closed_at IS NOT NULL
+                    AND g.closed_at >= s.since AND g.first_started_at IS NOT NULL
+                  ORDER BY g.closed_at DESC LIMIT 1000) c) b
+        CROSS JOIN LATERAL (
+            SELECT app.minute(g.first_started_at) AS minute, g.queue_ms AS ms
+            FROM (SELECT g.first_started_at, g.queue_ms FROM app.generation_jobs g
+                  WHERE g.partner_id = s.partner_id AND g.environment = 0 AND g.closed_at IS NULL
+                    AND g.first_started_at >= b.since
+                  UNION ALL
+                  SELECT g.first_started_at, g.queue_ms FROM app.generation_jobs g
+                  WHERE g.partner_id = s.partner_id AND g.environment = 0 AND g.closed_at IS NOT NULL
+                    AND g.closed_at >= b.since AND g.first_started_at >= b.since) g
+            ORDER BY g.first_started_at DESC LIMIT 1000) q
     ), open AS MATERIALIZED (
         SELECT s.partner_id, app.second(g.requested_at) AS second, g.state, count(*) AS n
         FROM scope s JOIN app.generation_jobs g ON g.partner_id = s.partner_id
-        WHERE g.environment = 0 AND g.terminal_at IS NULL AND g.requested_at IS NOT NULL
+        WHERE g.environment = 0 AND g.closed_at IS NULL AND g.requested_at IS NOT NULL
         GROUP BY 1, 2, 3
     ), bin AS MATERIALIZED (
         SELECT r.partner_id, 'd' AS kind, r.grain, r.bucket, b.bin, sum(b.n) AS n

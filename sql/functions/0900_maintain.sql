@@ -26,7 +26,8 @@ BEGIN
     FOR v_name IN
         SELECT c.relname FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
         WHERE i.inhparent = format('app.%I', p_table)::regclass
-          AND to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= (now() - p_keep)::date
+          AND CASE WHEN c.relname ~ '_[0-9]{8}$' -- CASE: the planner may ask this first, of any relation
+                   THEN to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= (now() - p_keep)::date END
         ORDER BY 1
     LOOP
         BEGIN
@@ -57,9 +58,9 @@ BEGIN
         ' AND t.bucket < (SELECT date_part(''epoch'', now() - keep) / 60 FROM ops.retention WHERE what = ''rollup_minute'')::int',
         'app.rollup t WHERE t.grain = 1 AND t.partner_id = ANY ((SELECT array_agg(p.partner_id) FROM app.partners p)::int[])'
         ' AND t.bucket < (SELECT date_part(''epoch'', now() - keep) / 3600 FROM ops.retention WHERE what = ''rollup_hour'')::int',
-        'app.generation_jobs t WHERE t.environment = 0 AND t.terminal_at IS NOT NULL'
+        'app.generation_jobs t WHERE t.environment = 0 AND t.closed_at IS NOT NULL'
         ' AND t.partner_id = ANY ((SELECT array_agg(p.partner_id) FROM app.partners p)::int[])'
-        ' AND t.terminal_at < now() - (SELECT keep FROM ops.retention WHERE what = ''generation_jobs'')',
+        ' AND t.closed_at < now() - (SELECT keep FROM ops.retention WHERE what = ''generation_jobs'')',
         'app.sign_in_links t WHERE t.expires_at < now() - (SELECT keep FROM ops.retention WHERE what = ''sessions'')',
         'app.sessions t WHERE t.expires_at < now() - (SELECT keep FROM ops.retention WHERE what = ''sessions'')']
     LOOP

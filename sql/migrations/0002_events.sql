@@ -12,7 +12,7 @@ CREATE TABLE app.sources (
 
 -- Partitioned by arrival: inserts always hit the newest partition, a backfill of old events cannot
 -- miss its partition, and retention is a DROP. Questions by event time go to jobs and rollups.
-CREATE SEQUENCE app.event_id_seq CACHE 1;
+CREATE SEQUENCE app.event_batch_seq;
 CREATE TABLE app.generation_events (
     partner_id  int         NOT NULL,
     event_id    bigint      NOT NULL,
@@ -54,6 +54,7 @@ CREATE TABLE app.generation_jobs (
     -- derived
     requested_at       timestamptz,
     terminal_at        timestamptz,
+    closed_at          timestamptz,
     -- remembered, whole job
     first_seen_at      timestamptz,
     requested_event_at timestamptz,
@@ -89,16 +90,14 @@ CREATE TABLE app.generation_jobs (
     asset_url          text COLLATE "C",
     PRIMARY KEY (partner_id, environment, job_key)
 ) PARTITION BY HASH (partner_id);
--- The lists and samples of the snapshots. The columns change at most once or twice in a job's life, so
--- that its other updates stay heap-only.
-CREATE INDEX generation_jobs_requested ON app.generation_jobs (partner_id, requested_at)
-    WHERE environment = 0;
+-- For the snapshots: a job is in the one index or in the other. closed_at is the greatest of a finished
+-- job's times, so that whatever happened since T is in the open ones and in those closed since T. An
+-- index per time would cost a third of the whole ingest: this way all updates of a job's life but the
+-- last are heap-only.
 CREATE INDEX generation_jobs_open ON app.generation_jobs (partner_id, requested_at)
-    WHERE environment = 0 AND terminal_at IS NULL;
-CREATE INDEX generation_jobs_terminal ON app.generation_jobs (partner_id, terminal_at)
-    WHERE environment = 0 AND terminal_at IS NOT NULL;
-CREATE INDEX generation_jobs_started ON app.generation_jobs (partner_id, first_started_at)
-    WHERE environment = 0 AND first_started_at IS NOT NULL;
+    WHERE environment = 0 AND closed_at IS NULL;
+CREATE INDEX generation_jobs_closed ON app.generation_jobs (partner_id, closed_at)
+    WHERE environment = 0 AND closed_at IS NOT NULL;
 CREATE INDEX generation_jobs_published ON app.generation_jobs (partner_id, published_at)
     WHERE environment = 0 AND published_at IS NOT NULL;
 
@@ -108,9 +107,9 @@ BEGIN
         EXECUTE format('CREATE TABLE app.event_dedupe_p%s PARTITION OF app.event_dedupe'
                        ' FOR VALUES WITH (MODULUS 16, REMAINDER %s)', lpad(i::text, 2, '0'), i);
     END LOOP;
-    FOR i IN 0..7 LOOP
+    FOR i IN 0..3 LOOP
         EXECUTE format('CREATE TABLE app.generation_jobs_p%s PARTITION OF app.generation_jobs'
-                       ' FOR VALUES WITH (MODULUS 8, REMAINDER %s) WITH (fillfactor = 70)', i, i);
+                       ' FOR VALUES WITH (MODULUS 4, REMAINDER %s) WITH (fillfactor = 50)', i, i);
     END LOOP;
 END
 $$;
@@ -230,7 +229,7 @@ BEGIN
     END LOOP;
 END
 $$;
-GRANT USAGE ON SEQUENCE app.event_id_seq TO mh_writer;
+GRANT USAGE ON SEQUENCE app.event_batch_seq TO mh_writer;
 
 -- Columns by field class: F0 and F1 for the partner, cost (F2) for finance, end users (F3) for staff.
 GRANT SELECT (partner_id, environment, job_key, attempt, state, requested_at, queued_at, started_at,
