@@ -45,7 +45,9 @@ static void grow(struct writer *writer)
 
 static int enqueue(struct writer *writer, struct frame *frame)
 {
-    if (writer->bytes + frame->length > (uint64_t)writer->settings->queue_hard_bytes)
+    /* One frame always fits, however large: a state must not close its reader. */
+    if (writer->count &&
+        writer->bytes + frame->length > (uint64_t)writer->settings->queue_hard_bytes)
         return -ENOBUFS;
     if (writer->count == writer->capacity)
         grow(writer);
