@@ -40,4 +40,12 @@ static inline void loop_wait(uv_loop_t *loop, bool (*happened)(void *what), void
     assert_true(happened(what));
 }
 
+/* For a test's end: 0 when every handle has been closed, which a failed test does not reach. */
+static inline int loop_end(uv_loop_t *loop)
+{
+    for (int turns = 0; turns < 100 && uv_loop_alive(loop); turns++)
+        uv_run(loop, UV_RUN_NOWAIT);
+    return uv_loop_close(loop);
+}
+
 #endif
