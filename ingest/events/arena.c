@@ -8,7 +8,7 @@
 
 #include "shared/base/memory.h"
 
-#define CHUNK_BYTES 4000u
+#define CHUNK_BYTES ((size_t)4000)
 
 struct arena_chunk {
     struct arena_chunk *previous;

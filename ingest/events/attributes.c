@@ -8,7 +8,7 @@
 #include "shared/base/time.h"
 
 #define NAME_MAX_BYTES 64
-#define VALUE_MAX_BYTES 4096
+#define VALUE_MAX_BYTES ((size_t)4096)
 #define ID_MAX_BYTES 256
 #define SOURCE_MAX_BYTES 512
 

@@ -52,10 +52,10 @@ static void add(struct attributes *attributes, struct arena *arena, struct event
 static void add_attributes(const json_t *body, const char *type, struct attributes *attributes,
                            struct arena *arena, struct event *event)
 {
-    const json_t *given = json_object_get(body, "id");
+    const char *given = json_string_value(json_object_get(body, "id"));
     const json_t *time = json_object_get(body, "time");
-    if (json_is_string(given)) {
-        add(attributes, arena, event, "id", json_string_value(given));
+    if (given) {
+        add(attributes, arena, event, "id", given);
     } else {
         const char *request = json_string_value(json_object_get(body, "request_id"));
         add(attributes, arena, event, "id",

@@ -14,13 +14,12 @@
 #include <uthash.h>
 #include <zlib.h>
 
-#include "ingest/http/server.h"
+#include "ingest/http/reply.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
 
 #define MAX_FILE_BYTES (64l << 20)
 #define MAX_FILES 4096u
-#define MAX_DEPTH 16
 #define COMPRESS_MIN_BYTES 512
 #define PATH_BYTES 1024
 
@@ -181,9 +180,23 @@ static void file_add(struct files *files, const char *path, const struct buffer 
         files->index = file;
 }
 
-static int load_folder(struct files *files, const char *root, const char *folder, int depth);
+/* Folders that are still to be read, by their path under the root. */
+struct folder {
+    struct folder *next;
+    char path[PATH_BYTES];
+};
 
-static int load_entry(struct files *files, const char *root, const char *path, int depth)
+static void folder_push(struct folder **folders, const char *path)
+{
+    struct folder *folder = memory_zalloc(sizeof(*folder));
+    snprintf(folder->path, sizeof(folder->path), "%s", path);
+    folder->next = *folders;
+    *folders = folder;
+}
+
+/* `path` is under the root. A folder is put aside for later. */
+static int load_entry(struct files *files, const char *root, const char *path,
+                      struct folder **folders)
 {
     char name[PATH_BYTES];
     struct buffer bytes = BUFFER_INIT;
@@ -195,10 +208,10 @@ static int load_entry(struct files *files, const char *root, const char *path, i
     if (fd < 0)
         return -errno;
     int error = fstat(fd, &status) < 0 ? -errno : 0;
-    if (!error && S_ISDIR(status.st_mode))
-        error = load_folder(files, root, path, depth + 1);
-    else if (!error && S_ISREG(status.st_mode) && HASH_COUNT(files->table) < MAX_FILES) {
-        error = read_file(fd, &bytes);
+    if (!error && S_ISDIR(status.st_mode)) {
+        folder_push(folders, path);
+    } else if (!error && S_ISREG(status.st_mode)) {
+        error = HASH_COUNT(files->table) < MAX_FILES ? read_file(fd, &bytes) : -EMFILE;
         if (!error)
             file_add(files, path, &bytes);
     }
@@ -207,13 +220,14 @@ static int load_entry(struct files *files, const char *root, const char *path, i
     return error;
 }
 
-static int load_folder(struct files *files, const char *root, const char *folder, int depth)
+static int load_folder(struct files *files, const char *root, const char *folder,
+                       struct folder **folders)
 {
     char name[PATH_BYTES];
     struct dirent *entry;
     int error = 0;
     int length = snprintf(name, sizeof(name), "%s%s", root, folder);
-    if (length < 0 || length >= (int)sizeof(name) || depth > MAX_DEPTH)
+    if (length < 0 || length >= (int)sizeof(name))
         return -ENAMETOOLONG;
     DIR *stream = opendir(name);
     if (!stream)
@@ -222,9 +236,25 @@ static int load_folder(struct files *files, const char *root, const char *folder
         if (entry->d_name[0] == '.')
             continue;
         length = snprintf(name, sizeof(name), "%s/%s", folder, entry->d_name);
-        error = length >= (int)sizeof(name) ? -ENAMETOOLONG : load_entry(files, root, name, depth);
+        error =
+            length >= (int)sizeof(name) ? -ENAMETOOLONG : load_entry(files, root, name, folders);
     }
     closedir(stream);
+    return error;
+}
+
+static int load_root(struct files *files, const char *root)
+{
+    struct folder *folders = NULL;
+    int error = 0;
+    folder_push(&folders, "");
+    while (folders) {
+        struct folder *folder = folders;
+        folders = folder->next;
+        if (!error)
+            error = load_folder(files, root, folder->path, &folders);
+        free(folder);
+    }
     return error;
 }
 
@@ -246,7 +276,7 @@ int files_load(const char *root, const char *hub_url, struct files **ret_files)
 {
     struct files *files = memory_zalloc(sizeof(*files));
     policy_make(files, hub_url);
-    int error = *root ? load_folder(files, root, "", 0) : 0;
+    int error = *root ? load_root(files, root) : 0;
     if (error)
         files_free(files);
     else

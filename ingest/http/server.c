@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ingest/http/reply.h"
+#include "ingest/http/request_pool.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
 #include "shared/base/time.h"
@@ -20,18 +22,9 @@
 #define MAX_RUNS 16
 /* A refused body up to this multiple of the limit is read and dropped, so that the client gets to
  * read the answer; past it the connection closes at once. */
-#define DISCARD_FACTOR 4
+#define DISCARD_FACTOR ((size_t)4)
 /* Beside the header, libmicrohttpd keeps its own bookkeeping and the read buffer in this memory. */
 #define CONNECTION_MEMORY_EXTRA (8u * 1024u)
-/* Requests kept for the next ones with their first memory; none where use after free is looked for.
- */
-#ifdef __SANITIZE_ADDRESS__
-static const unsigned max_spares = 0;
-#else
-static const unsigned max_spares = 256;
-#endif
-#define SPARE_BODY_BYTES (16u * 1024u)
-
 struct http_connection {
     struct list link;
     struct http_server *server;
@@ -47,19 +40,14 @@ struct http_server {
     uv_timer_t again; /* the daemon has more to do than one turn allows */
     uv_timer_t sweep;
     struct list connections;
-    unsigned connection_count, request_count, spare_count;
-    struct http_request *spares;
+    unsigned connection_count, request_count;
+    struct request_pool requests;
     size_t body_memory; /* of open requests */
     int listener;       /* -1 once drained */
     bool draining;
     unsigned open_handles;
     void (*on_closed)(void *owner);
     void *closed_owner;
-};
-
-struct http_content {
-    struct MHD_Response *response;
-    int status;
 };
 
 static void on_again(uv_timer_t *timer);
@@ -166,53 +154,10 @@ static enum http_method method_of(const char *method)
     return strcmp(method, "DELETE") == 0 ? HTTP_DELETE : HTTP_OTHER;
 }
 
-static struct http_request *request_alloc(struct http_server *server)
-{
-    struct http_request *request = server->spares;
-    if (!request)
-        return memory_zalloc(sizeof(*request));
-    struct arena arena = request->arena;
-    struct buffer body = request->body;
-    server->spares = request->next_spare;
-    server->spare_count--;
-    memset(request, 0, sizeof(*request));
-    request->arena = arena;
-    request->body = body;
-    return request;
-}
-
-static void request_release(struct http_server *server, struct http_request *request)
-{
-    buffer_done(&request->reply.body);
-    if (request->body.capacity > SPARE_BODY_BYTES || server->spare_count >= max_spares)
-        buffer_done(&request->body);
-    buffer_clear(&request->body);
-    if (server->spare_count < max_spares) {
-        arena_reset(&request->arena);
-        request->next_spare = server->spares;
-        server->spares = request;
-        server->spare_count++;
-        return;
-    }
-    arena_done(&request->arena);
-    free(request);
-}
-
-static void spares_free(struct http_server *server)
-{
-    while (server->spares) {
-        struct http_request *request = server->spares;
-        server->spares = request->next_spare;
-        buffer_done(&request->body);
-        arena_done(&request->arena);
-        free(request);
-    }
-}
-
 static struct http_request *request_new(struct http_server *server, struct MHD_Connection *mhd,
                                         const char *url, const char *method)
 {
-    struct http_request *request = request_alloc(server);
+    struct http_request *request = request_pool_take(&server->requests);
     struct http_connection *connection = connection_of(mhd);
     request->server = server;
     request->connection = mhd;
@@ -241,38 +186,7 @@ static void on_completed(void *owner, struct MHD_Connection *mhd, void **context
     server->options.on_done(server->options.owner, request);
     server->request_count--;
     server->body_memory -= request->body_memory;
-    request_release(server, request);
-}
-
-const char *http_request_header(const struct http_request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
-const char *http_request_cookie(const struct http_request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_COOKIE_KIND, name);
-}
-
-struct header_visit {
-    bool (*on_header)(void *owner, const char *name, const char *value);
-    void *owner;
-};
-
-static enum MHD_Result on_value(void *owner, enum MHD_ValueKind kind, const char *name,
-                                const char *value)
-{
-    struct header_visit *visit = owner;
-    (void)kind;
-    return visit->on_header(visit->owner, name, value ? value : "") ? MHD_YES : MHD_NO;
-}
-
-void http_request_each_header(const struct http_request *request,
-                              bool (*on_header)(void *owner, const char *name, const char *value),
-                              void *owner)
-{
-    struct header_visit visit = {on_header, owner};
-    (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, on_value, &visit);
+    request_pool_give(&server->requests, request);
 }
 
 static void request_suspend(struct http_request *request)
@@ -306,13 +220,6 @@ void http_request_unblock(struct http_request *request)
     request_resume(request);
 }
 
-void http_reply_header(struct http_request *request, const char *name, const char *value)
-{
-    struct http_reply *reply = &request->reply;
-    if (reply->header_count < HTTP_MAX_REPLY_HEADERS)
-        reply->headers[reply->header_count++] = (struct http_reply_header){name, value};
-}
-
 void http_request_answer(struct http_request *request, int status, const char *content_type)
 {
     request->reply.status = status;
@@ -324,30 +231,7 @@ void http_request_answer(struct http_request *request, int status, const char *c
 void http_request_answer_content(struct http_request *request, const struct http_content *content)
 {
     request->reply.content = content;
-    http_request_answer(request, content->status, NULL);
-}
-
-/* Hands the body's memory to libmicrohttpd. */
-static struct MHD_Response *reply_response(struct http_request *request)
-{
-    struct http_reply *reply = &request->reply;
-    struct MHD_Response *response;
-    if (reply->body.length)
-        response = MHD_create_response_from_buffer(reply->body.length, reply->body.data,
-                                                   MHD_RESPMEM_MUST_FREE);
-    else
-        response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    if (!response)
-        return NULL;
-    if (reply->body.length)
-        reply->body = (struct buffer)BUFFER_INIT;
-    if (reply->content_type)
-        (void)MHD_add_response_header(response, "Content-Type", reply->content_type);
-    for (unsigned i = 0; i < reply->header_count; i++)
-        (void)MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
-    if (request->server->draining || request->closing)
-        (void)MHD_add_response_header(response, "Connection", "close");
-    return response;
+    http_request_answer(request, http_content_status(content), NULL);
 }
 
 static enum MHD_Result request_send(struct http_request *request)
@@ -356,8 +240,9 @@ static enum MHD_Result request_send(struct http_request *request)
     enum MHD_Result result;
     if (reply->content)
         return MHD_queue_response(request->connection, (unsigned)reply->status,
-                                  reply->content->response);
-    struct MHD_Response *response = reply_response(request);
+                                  http_content_response(reply->content));
+    bool close_after = request->server->draining || request->closing;
+    struct MHD_Response *response = reply_response(request, close_after);
     if (!response)
         return MHD_NO;
     result = MHD_queue_response(request->connection, (unsigned)reply->status, response);
@@ -435,7 +320,7 @@ static enum MHD_Result request_body(struct http_request *request, const char *by
         refuse(request, REASON_BODY_TOO_LARGE);
     if (request->answered) {
         buffer_done(&request->body);
-        bool drop = request->bytes <= (size_t)DISCARD_FACTOR * request->max_body;
+        bool drop = request->bytes <= DISCARD_FACTOR * request->max_body;
         *length = 0;
         return drop ? MHD_YES : MHD_NO;
     }
@@ -588,7 +473,7 @@ static void on_handle_closed(uv_handle_t *handle)
         return;
     if (server->on_closed)
         server->on_closed(server->closed_owner);
-    spares_free(server);
+    request_pool_done(&server->requests);
     free(server);
 }
 
@@ -603,26 +488,4 @@ void http_server_close(struct http_server *server, void (*on_closed)(void *owner
     uv_close((uv_handle_t *)&server->poll, on_handle_closed);
     uv_close((uv_handle_t *)&server->again, on_handle_closed);
     uv_close((uv_handle_t *)&server->sweep, on_handle_closed);
-}
-
-struct http_content *http_content_new(int status, const void *bytes, size_t length,
-                                      const struct http_reply_header *headers, size_t count)
-{
-    struct http_content *content = memory_alloc(sizeof(*content));
-    content->status = status;
-    content->response = MHD_create_response_from_buffer_with_free_callback(
-        length, length ? memory_strndup(bytes, length) : NULL, free);
-    if (!content->response)
-        abort();
-    for (size_t i = 0; i < count; i++)
-        (void)MHD_add_response_header(content->response, headers[i].name, headers[i].value);
-    return content;
-}
-
-void http_content_free(struct http_content *content)
-{
-    if (!content)
-        return;
-    MHD_destroy_response(content->response);
-    free(content);
 }

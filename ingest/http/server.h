@@ -1,4 +1,5 @@
-/* libmicrohttpd on the libuv loop. This file's .c is the only one that includes microhttpd.h.
+/* libmicrohttpd on the libuv loop. Only server.c, request.c and
+ * reply.c include microhttpd.h.
  *
  * The daemon watches all its sockets with one epoll descriptor, which the loop polls; every wake-up
  * runs it until it has nothing left, within bounds. It has no timeouts of its own: a sweep each
@@ -42,10 +43,5 @@ unsigned http_server_open_requests(const struct http_server *server);
 unsigned http_server_connections(const struct http_server *server);
 /* Ends everything; every complete request must be answered by now. */
 void http_server_close(struct http_server *server, void (*on_closed)(void *owner), void *owner);
-
-/* Bytes made ready once and sent many times, with fixed headers. `bytes` are copied. */
-struct http_content *http_content_new(int status, const void *bytes, size_t length,
-                                      const struct http_reply_header *headers, size_t count);
-void http_content_free(struct http_content *content);
 
 #endif
