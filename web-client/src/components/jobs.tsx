@@ -183,7 +183,7 @@ export function JobsPanel(props: { channel: Channel<JobsState>; title: string; p
                     aria-expanded={everything.value}
                     onClick={() => (everything.value = !everything.value)}
                 >
-                    {everything.value ? `Show the newest ${shownAtFirst}` : `Show all ${rows.value.length}`}
+                    {everything.value ? `Show the newest ${shownAtFirst}` : 'Show all'}
                 </button>
             )}
         </section>
@@ -292,23 +292,29 @@ function runningTime(job: Tree<Job>): string {
     return elapsed(serverNow() - from);
 }
 
-/** A changed state is shown by a short fade of the row; new rows do not flash. */
+const flashMs = 800;
+
+/**
+ * A changed state tints its row for a moment; new rows do not flash. It is switched and not faded: a
+ * fade paints sixty times a second for as long as anything happens anywhere.
+ */
 function useFlash(element: { readonly current: HTMLTableRowElement | null }, job: Tree<Job>): void {
-    const state = job.at('state');
     useEffect(() => {
+        const state = job.at('state');
         let before = state.peek();
-        let first = true;
+        let timer: ReturnType<typeof setTimeout> | undefined;
         const stop = effect(() => {
             const now = state.value;
-            if (!first && now !== before && !matchMedia('(prefers-reduced-motion: reduce)').matches)
-                element.current?.animate(
-                    [{ backgroundColor: 'var(--flash)' }, { backgroundColor: 'transparent' }],
-                    { duration: 1200, easing: 'ease-out' },
-                );
-            first = false;
+            if (now === before) return;
             before = now;
+            element.current?.setAttribute('data-changed', '');
+            clearTimeout(timer);
+            timer = setTimeout(() => element.current?.removeAttribute('data-changed'), flashMs);
         });
-        return stop;
+        return () => {
+            stop();
+            clearTimeout(timer);
+        };
     }, [job]);
 }
 

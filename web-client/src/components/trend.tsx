@@ -41,7 +41,7 @@ const buildVolume: Build = (host, first, pointed) => {
     const partial = (): number => trend.partial;
     const solid = (stroke: string, dash?: number[]): uPlot.Series => ({
         stroke,
-        width: 1.75,
+        width: 1.5,
         points: { show: false },
         ...(dash && { dash }),
     });
