@@ -102,7 +102,7 @@ void track_apply(json_t *body, const struct event_context *context, struct arena
         event_reject(event, REASON_MISMATCH, "partner_id", "is not the partner of the API key");
     if (!agrees(json_object_get(body, "api_key_id"), context->key_id, context->key_public_id))
         event_reject(event, REASON_MISMATCH, "api_key_id", "is not the API key of this request");
-    if (event->status == EVENT_REJECTED)
+    if (event->status == EVENT_REJECTED || !type)
         return;
     add_attributes(body, type, &attributes, arena, event);
     attributes_apply(&attributes, event, context->now_us, context->may_backfill);

@@ -11,7 +11,7 @@ static const unsigned max_spares = 0;
 #else
 static const unsigned max_spares = 256;
 #endif
-#define SPARE_BODY_BYTES (16u * 1024u)
+#define SPARE_BODY_BYTES ((size_t)16 * 1024)
 
 struct http_request *request_pool_take(struct request_pool *pool)
 {

@@ -4,7 +4,7 @@
 
 #include "ingest/http/rate_limit.h"
 
-#define SECOND 1000000
+#define SECOND INT64_C(1000000)
 
 static void test_bucket(void **state)
 {

@@ -58,7 +58,7 @@ static void test_long_name_is_cut_between_characters(void **state)
     struct principal principal;
     char name[201], json[512];
     (void)state;
-    for (int i = 0; i < 100; i++)
+    for (size_t i = 0; i < 100; i++)
         memcpy(name + 2 * i, "\xc3\xbc", 2);
     name[200] = '\0';
     snprintf(json, sizeof(json),
