@@ -92,12 +92,15 @@ static enum token_fault verify(struct session *session, const struct command *co
                         sessions->secret_length, time_wall_ms(), principal);
 }
 
-/* Most people have few partners: the copy ends after those it has. */
+/* Room for all the partners one could have is most of the struct, and most people have one: the
+ * copy ends after those that there are. */
 static void set_principal(struct session *session, const struct principal *principal)
 {
+    size_t size = offsetof(struct principal, partners) +
+                  principal->partner_count * sizeof(principal->partners[0]);
     free(session->principal);
-    session->principal = memory_alloc(sizeof(*principal));
-    *session->principal = *principal;
+    session->principal = memory_alloc(size);
+    memcpy(session->principal, principal, size);
 }
 
 static void handle_connect(struct session *session, const struct command *command)

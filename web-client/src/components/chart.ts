@@ -7,7 +7,8 @@ import { token } from '../theme';
 
 export type Draw = (chart: uPlot, trend: Trend) => void;
 
-const axisWidth = 52;
+const axisWidth = { wide: 52, narrow: 38 };
+const narrow = 480;
 const seconds = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400];
 const durationSteps = seconds.map((value) => value * 1000);
 const countSteps = [1, 2, 5].flatMap((unit) => Array.from({ length: 9 }, (_, power) => unit * 10 ** power)).sort((a, b) => a - b);
@@ -131,7 +132,7 @@ export function options(parameters: {
         grid,
         ticks: { show: false },
         gap: 8,
-        size: axisWidth,
+        size: parameters.width < narrow ? axisWidth.narrow : axisWidth.wide,
         space: 34,
         incrs: kind === 'count' ? countSteps : durationSteps,
         values: (_chart, splits) =>
@@ -140,7 +141,7 @@ export function options(parameters: {
     return {
         width: parameters.width,
         height: parameters.height,
-        padding: [8, 20, 0, 0],
+        padding: [8, parameters.width < narrow ? 8 : 20, 0, 0],
         legend: { show: false },
         tzDate: (at) =>
             parameters.series === 'day' ? uPlot.tzDate(new Date(at * 1000), 'Etc/UTC') : new Date(at * 1000),
