@@ -215,6 +215,7 @@ static void ingest_close(struct ingest *ingest)
         publisher_close(ingest->publisher, on_part_closed, ingest);
     if (ingest->request_log)
         request_log_close(ingest->request_log, on_part_closed, ingest);
+    ingest->request_log = NULL; /* requests that end later are not recorded */
     uv_close((uv_handle_t *)&ingest->drain, on_drain_closed);
 }
 

@@ -109,12 +109,13 @@ static void write_verdicts(struct buffer *out, const struct event_batch *batch)
 /* The one reason that stands for all, if every event was rejected. */
 static enum reason overall(const struct event_batch *batch)
 {
+    if (batch->count == 0)
+        return REASON_NONE;
+    enum reason first = batch->events[0].reason;
     for (uint32_t i = 0; i < batch->count; i++)
         if (batch->events[i].status != EVENT_REJECTED)
             return REASON_NONE;
-    if (batch->count == 0)
-        return REASON_NONE;
-    return batch->single ? batch->events[0].reason : REASON_ALL_REJECTED;
+    return batch->single || first == REASON_SUSPENDED ? first : REASON_ALL_REJECTED;
 }
 
 static void count_rejected(struct counters *counters, const struct event_batch *batch)

@@ -9,6 +9,9 @@
 #include "ingest/ingest.h"
 #include "shared/base/time.h"
 
+/* As nginx counts a client that closed before its answer. */
+#define STATUS_CLIENT_GONE 499
+
 static const struct route routes[] = {
     {HTTP_POST, "/v1/events", KEY_SCOPE_EVENTS_WRITE, false, events_post},
     {HTTP_POST, "/api/partner/track", KEY_SCOPE_EVENTS_WRITE, true, events_post},
@@ -54,6 +57,10 @@ static void no_route(struct ingest *ingest, struct http_request *request)
 void router_on_header(void *owner, struct http_request *request)
 {
     struct ingest *ingest = owner;
+    if (ingest->closing_parts) {
+        http_problem(request, REASON_UNAVAILABLE, "the process is ending", NULL);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LENGTH(routes); i++) {
         if (routes[i].method != request->method || strcmp(routes[i].path, request->path) != 0)
             continue;
@@ -67,18 +74,22 @@ void router_on_header(void *owner, struct http_request *request)
 
 void router_on_request(void *owner, struct http_request *request)
 {
-    request->route->handle(owner, request);
+    struct ingest *ingest = owner;
+    if (ingest->closing_parts)
+        http_problem(request, REASON_UNAVAILABLE, "the process is ending", NULL);
+    else
+        request->route->handle(ingest, request);
 }
 
 void router_on_done(void *owner, struct http_request *request)
 {
     struct ingest *ingest = owner;
     int64_t latency_us = time_monotonic_us() - request->started_us;
-    int status = request->reply.status;
-    if (status > 0 && status < COUNTERS_STATUSES)
+    int status = request->answered ? request->reply.status : STATUS_CLIENT_GONE;
+    if (status < COUNTERS_STATUSES)
         ingest->counters.responses[status]++;
     prometheus_observe(&ingest->counters.request_seconds, (double)latency_us * 1e-6);
-    if (request->key) {
+    if (request->key && ingest->request_log) {
         struct request_record record = {
             .key_id = request->key->key_id,
             .partner_id = request->key->partner_id,
@@ -88,9 +99,9 @@ void router_on_done(void *owner, struct http_request *request)
             .bytes = (int64_t)request->bytes,
         };
         request_log_add(ingest->request_log, &record);
-        key_unref(request->key);
-        request->key = NULL;
     }
+    key_unref(request->key);
+    request->key = NULL;
 }
 
 void router_on_refused(void *owner, struct http_request *request, enum reason reason)

@@ -240,6 +240,12 @@ test('keys: missing, malformed, unknown, revoked, test environment, suspended pa
     await stack.sql(`UPDATE app.partners SET status = 'suspended' WHERE code = 'GONE'`);
     const suspended = await send(text, structured, '/v1/events', stack.keys.GONE);
     assert.deepEqual([suspended.status, suspended.body.reason], [403, 'partner_suspended']);
+    await stack.partner('LATER');
+    assert.equal((await send(text, structured, '/v1/events', stack.keys.LATER)).status, 200);
+    await stack.sql(`UPDATE app.partners SET status = 'suspended' WHERE code = 'LATER'`);
+    // The key is still in the cache; Postgres knows better.
+    const later = await stack.post('LATER', [stack.event('queued', 'a'), stack.event('queued', 'b')]);
+    assert.deepEqual([later.status, later.body.reason], [403, 'partner_suspended']);
 });
 
 test('a feed message follows each commit and every request is recorded', async () => {

@@ -159,3 +159,40 @@ test('SIGTERM: what was accepted is answered, the process ends cleanly', async (
     assert.equal(recorded, 't');
     await stack.startIngest();
 });
+
+test('past the drain timeout what is unconfirmed is refused, and the process still ends cleanly', async () => {
+    await stack.ingest.stop();
+    stack.write('ingest.conf', `${fs.readFileSync(stack.ingestConfig, 'utf8')}drain_timeout = 1s\n`);
+    await stack.startIngest();
+    const blocker = stack.sql(
+        `BEGIN; SELECT 1 FROM app.channel_head WHERE channel = 'feed:partner:ALPHA' FOR UPDATE;
+         SELECT pg_sleep(4); COMMIT`,
+    );
+    await until(
+        async () =>
+            Number((await stack.sql(
+                `SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(4)%' AND wait_event = 'PgSleep'`,
+            ))[0][0]) > 0,
+        'the lock',
+    );
+    const traffic = load(4); // BETA's events commit, ALPHA's wait
+    const stuck = Array.from({ length: 10 }, (_, n) =>
+        stack.post('ALPHA', [stack.event('requested', `stuck-${n}`)]).catch(() => ({ status: 0 })),
+    );
+    await until(
+        async () =>
+            Number(/^mh_ingest_open_requests (\d+)$/m.exec(
+                await (await fetch(`${stack.ingestUrl}/metrics`)).text(),
+            )[1]) > 10,
+        'requests to wait',
+    );
+    const started = Date.now();
+    const { code, signal } = await stack.ingest.stop('SIGTERM');
+    assert.deepEqual([code, signal], [0, null]);
+    assert.ok(Date.now() - started < 3500);
+    for (const answer of await Promise.all(stuck)) assert.ok([0, 503].includes(answer.status));
+    await traffic.stop();
+    await blocker;
+    await assertStored(traffic.acknowledged);
+    await stack.startIngest();
+});
