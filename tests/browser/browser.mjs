@@ -21,7 +21,7 @@ export async function launch() {
     });
 }
 
-/** A page in a profile of its own. `errors`, `frames` and `bodies` grow while it lives. */
+/** A page in a profile of its own. What `seen` holds grows while it lives. */
 export async function openPage(browser, options = {}) {
     const context = await browser.newContext({
         viewport: { width: 1440, height: 900 }, locale: 'en-GB', colorScheme: 'light',
@@ -29,14 +29,15 @@ export async function openPage(browser, options = {}) {
     });
     context.setDefaultTimeout(15_000);
     const page = await context.newPage();
-    const seen = { errors: [], frames: [], bodies: [] };
+    const seen = { errors: [], frames: [], bodies: [], sockets: 0 };
     page.on('console', (message) => {
         if (message.type() === 'error') seen.errors.push(message.text());
     });
     page.on('pageerror', (error) => seen.errors.push(String(error)));
-    page.on('websocket', (socket) =>
-        socket.on('framereceived', ({ payload }) => seen.frames.push(String(payload))),
-    );
+    page.on('websocket', (socket) => {
+        seen.sockets += 1;
+        socket.on('framereceived', ({ payload }) => seen.frames.push(String(payload)));
+    });
     page.on('response', (response) => {
         const { pathname } = new URL(response.url());
         if (pathname.startsWith('/v1/'))

@@ -8,7 +8,8 @@ let stack;
 let browser;
 
 before(async () => {
-    stack = await startStack();
+    // Tokens as short as they may be: every test here outlives one.
+    stack = await startStack({ ingest: { token_ttl: '10s' } });
     browser = await launch();
 });
 
@@ -60,5 +61,21 @@ test('a lost network is recovered from where the page was', async () => {
     await live(page);
     const replies = seen.frames.slice(before).join('\n');
     assert.match(replies, /"recovered":true/);
+    await context.close();
+});
+
+test('the token is renewed on the open socket', async () => {
+    const owner = await stack.user({ name: 'Ruth Owner', staff: 'owner' });
+    const { page, context, seen } = await signIn(stack, browser, owner);
+    await live(page);
+    for (let renewal = 0; renewal < 2; renewal += 1)
+        await page.waitForResponse((response) => response.url().endsWith('/v1/token'), {
+            timeout: 30_000,
+        });
+    await stack.post('ALPHA', [stack.event('requested', 'after-renewal')]);
+    await page.locator('[data-job="ALPHA/after-renewal"]').waitFor();
+    await live(page);
+    assert.equal(seen.sockets, 1);
+    assert.deepEqual(seen.errors, []);
     await context.close();
 });
