@@ -251,6 +251,7 @@ static void on_reload(void *owner)
         log_warning("settings are unchanged");
     else
         log_info("settings were read again");
+    events_limits_init(ingest);
 }
 
 int ingest_open(struct ingest *ingest)
