@@ -61,8 +61,8 @@ DECLARE
     v_seqs     bigint[];
     v_base     bigint;
 BEGIN
-    IF v_count > 9999 THEN
-        RAISE EXCEPTION 'a batch has at most 9999 events' USING ERRCODE = 'program_limit_exceeded';
+    IF v_count > 65535 THEN
+        RAISE EXCEPTION 'a batch has at most 65535 events' USING ERRCODE = 'program_limit_exceeded';
     END IF;
     SELECT array_agg(s.partner_id), array_agg(s.code) INTO v_pids, v_codes
     FROM (SELECT h.partner_id, p.code
@@ -76,7 +76,13 @@ BEGIN
     v_future := v_now + interval '5 minutes';
     v_oldest := v_now - interval '35 days';
 
+    -- Most batches have one source; else a look-up per event, and another once the new ones are added.
+    IF p_partner[1] = ALL (p_partner) AND p_source[1] = ALL (p_source) THEN
+        SELECT array_fill(s.source_id, ARRAY[v_count]) INTO v_sources
+        FROM app.sources s WHERE s.partner_id = p_partner[1] AND s.source = p_source[1];
+    END IF;
     FOR round IN 1..2 LOOP
+        EXIT WHEN v_sources IS NOT NULL AND round = 1;
         SELECT array_agg(s.source_id), coalesce(bool_or(s.source_id IS NULL AND t.partner_id = ANY (v_pids)), false)
         INTO v_sources, v_missing
         FROM unnest(p_partner, p_source) AS t(partner_id, source)
@@ -131,7 +137,7 @@ BEGIN
                              AND d.ext_id = t.ext_id OFFSET 0) d ON true;
     END IF;
     -- One step of the sequence numbers a whole batch.
-    v_base := nextval('app.event_batch_seq') * 10000;
+    v_base := nextval('app.event_id_seq') * 65536;
     SELECT array_agg(CASE WHEN t.verdict = 0 THEN v_base + t.i ELSE 0 END)
     INTO v_ids FROM unnest(v_verdicts) WITH ORDINALITY AS t(verdict, i);
 

@@ -12,7 +12,8 @@ CREATE TABLE app.sources (
 
 -- Partitioned by arrival: inserts always hit the newest partition, a backfill of old events cannot
 -- miss its partition, and retention is a DROP. Questions by event time go to jobs and rollups.
-CREATE SEQUENCE app.event_batch_seq;
+-- One step per batch: an id is step * 65536 + place in the batch.
+CREATE SEQUENCE app.event_id_seq;
 CREATE TABLE app.generation_events (
     partner_id  int         NOT NULL,
     event_id    bigint      NOT NULL,
@@ -229,7 +230,7 @@ BEGIN
     END LOOP;
 END
 $$;
-GRANT USAGE ON SEQUENCE app.event_batch_seq TO mh_writer;
+GRANT USAGE ON SEQUENCE app.event_id_seq TO mh_writer;
 
 -- Columns by field class: F0 and F1 for the partner, cost (F2) for finance, end users (F3) for staff.
 GRANT SELECT (partner_id, environment, job_key, attempt, state, requested_at, queued_at, started_at,
