@@ -27,8 +27,7 @@ function Page({ principal, at }: { principal: Principal; at: Route }) {
     });
     if (!home) return <DeniedPage principal={principal} />;
     if (principal.staff && at.page === 'platform') return <StaffDashboard />;
-    if (principal.staff && at.page === 'partner')
-        return <StaffDashboard partner={at.code} />;
+    if (principal.staff && at.page === 'partner') return <StaffDashboard partner={at.code} />;
     const membership =
         at.page === 'partner' && principal.partners?.find((one) => one.code === at.code);
     if (membership) return <PartnerDashboard membership={membership} />;

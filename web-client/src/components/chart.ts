@@ -9,9 +9,13 @@ export type Draw = (chart: uPlot, trend: Trend) => void;
 
 const axisWidth = { wide: 52, narrow: 38 };
 const narrow = 480;
-const seconds = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400];
+const seconds = [
+    0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400,
+];
 const durationSteps = seconds.map((value) => value * 1000);
-const countSteps = [1, 2, 5].flatMap((unit) => Array.from({ length: 9 }, (_, power) => unit * 10 ** power)).sort((a, b) => a - b);
+const countSteps = [1, 2, 5]
+    .flatMap((unit) => Array.from({ length: 9 }, (_, power) => unit * 10 ** power))
+    .sort((a, b) => a - b);
 
 export interface Palette {
     completed: string;
@@ -80,7 +84,11 @@ export function bucketLabel(series: SeriesName, start: number): string {
 }
 
 /** Bars whose partial bucket is hatched. */
-export function bars(fill: string, pattern: CanvasPattern | string, partialOf: () => number): uPlot.Series.PathBuilder | undefined {
+export function bars(
+    fill: string,
+    pattern: CanvasPattern | string,
+    partialOf: () => number,
+): uPlot.Series.PathBuilder | undefined {
     return uPlot.paths.bars?.({
         size: [0.72, 28],
         radius: 0.12,
@@ -94,7 +102,8 @@ export function bars(fill: string, pattern: CanvasPattern | string, partialOf: (
             },
             stroke: {
                 unit: 3,
-                values: (_chart, _series, from, to) => Array.from({ length: to - from + 1 }, () => fill),
+                values: (_chart, _series, from, to) =>
+                    Array.from({ length: to - from + 1 }, () => fill),
             },
         },
     });
@@ -136,7 +145,9 @@ export function options(parameters: {
         space: 34,
         incrs: kind === 'count' ? countSteps : durationSteps,
         values: (_chart, splits) =>
-            splits.map((at) => (kind === 'count' ? compact(at, 10_000) : at === 0 ? '0' : duration(at))),
+            splits.map((at) =>
+                kind === 'count' ? compact(at, 10_000) : at === 0 ? '0' : duration(at),
+            ),
     };
     return {
         width: parameters.width,
@@ -144,7 +155,9 @@ export function options(parameters: {
         padding: [8, parameters.width < narrow ? 8 : 20, 0, 0],
         legend: { show: false },
         tzDate: (at) =>
-            parameters.series === 'day' ? uPlot.tzDate(new Date(at * 1000), 'Etc/UTC') : new Date(at * 1000),
+            parameters.series === 'day'
+                ? uPlot.tzDate(new Date(at * 1000), 'Etc/UTC')
+                : new Date(at * 1000),
         cursor: {
             y: false,
             points: { show: false },

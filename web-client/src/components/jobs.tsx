@@ -7,7 +7,16 @@ import {
     useSignalEffect,
 } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import { absent, compact, count, duration, elapsed, fullTime, moment, money } from '../format/format';
+import {
+    absent,
+    compact,
+    count,
+    duration,
+    elapsed,
+    fullTime,
+    moment,
+    money,
+} from '../format/format';
 import type { Channel } from '../live/channel';
 import { serverNow, tick, tickMs } from '../live/clock';
 import { useLive } from '../live/context';
@@ -52,7 +61,8 @@ const columns: ColumnDef<JobRow>[] = [
     {
         id: 'state',
         accessorFn: (row) => row.job.at('state').peek(),
-        filterFn: (row, id, wanted: readonly JobState[]) => wanted.includes(row.getValue<JobState>(id)),
+        filterFn: (row, id, wanted: readonly JobState[]) =>
+            wanted.includes(row.getValue<JobState>(id)),
     },
 ];
 const newestFirst = [
@@ -126,7 +136,11 @@ function useOrder(
     return { rows, waiting };
 }
 
-export function JobsPanel(props: { channel: Channel<JobsState>; title: string; platform: boolean }) {
+export function JobsPanel(props: {
+    channel: Channel<JobsState>;
+    title: string;
+    platform: boolean;
+}) {
     const { channel, platform } = props;
     const live = useLive();
     const cost = useComputed(() => live.may('metrics.read_cost')).value;
@@ -156,21 +170,51 @@ export function JobsPanel(props: { channel: Channel<JobsState>; title: string; p
                     <table class="table jobs-table" data-platform={platform} data-cost={cost}>
                         <thead>
                             <tr>
-                                <th scope="col" data-column="state">State</th>
-                                <th scope="col" data-column="job">Job</th>
-                                {platform && <th scope="col" data-column="partner">Partner</th>}
-                                <th scope="col" data-column="model">Model</th>
-                                <th scope="col" data-column="requested">Requested</th>
-                                <th scope="col" data-column="wait" class="number">Wait</th>
-                                <th scope="col" data-column="duration" class="number">Duration</th>
-                                <th scope="col" data-column="tokens" class="number">Tokens</th>
-                                {cost && <th scope="col" data-column="cost" class="number">Cost</th>}
-                                <th scope="col" data-column="detail">Detail</th>
+                                <th scope="col" data-column="state">
+                                    State
+                                </th>
+                                <th scope="col" data-column="job">
+                                    Job
+                                </th>
+                                {platform && (
+                                    <th scope="col" data-column="partner">
+                                        Partner
+                                    </th>
+                                )}
+                                <th scope="col" data-column="model">
+                                    Model
+                                </th>
+                                <th scope="col" data-column="requested">
+                                    Requested
+                                </th>
+                                <th scope="col" data-column="wait" class="number">
+                                    Wait
+                                </th>
+                                <th scope="col" data-column="duration" class="number">
+                                    Duration
+                                </th>
+                                <th scope="col" data-column="tokens" class="number">
+                                    Tokens
+                                </th>
+                                {cost && (
+                                    <th scope="col" data-column="cost" class="number">
+                                        Cost
+                                    </th>
+                                )}
+                                <th scope="col" data-column="detail">
+                                    Detail
+                                </th>
                             </tr>
                         </thead>
                         <tbody>
                             {visible.map((row) => (
-                                <Row key={row.id} id={row.id} job={row.job} platform={platform} cost={cost} />
+                                <Row
+                                    key={row.id}
+                                    id={row.id}
+                                    job={row.job}
+                                    platform={platform}
+                                    cost={cost}
+                                />
                             ))}
                         </tbody>
                     </table>
@@ -210,8 +254,7 @@ function FilterPicker({ filter }: { filter: Signal<Filter> }) {
 }
 
 function EmptyJobs({ filter }: { filter: Filter }) {
-    if (filter !== 'all')
-        return <p class="empty">None of the newest 100 jobs is in this state.</p>;
+    if (filter !== 'all') return <p class="empty">None of the newest 100 jobs is in this state.</p>;
     return (
         <div class="empty empty-long">
             <p>
@@ -327,7 +370,11 @@ function StateCell({ job }: { job: Tree<Job> }) {
             <Icon name={looks[state].icon} />
             <span>{looks[state].label}</span>
             {progress !== undefined && <span class="state-progress">{progress} %</span>}
-            {attempt > 1 && <span class="state-attempt" title={`Attempt ${attempt}`}>×{attempt}</span>}
+            {attempt > 1 && (
+                <span class="state-attempt" title={`Attempt ${attempt}`}>
+                    ×{attempt}
+                </span>
+            )}
         </span>
     );
 }
@@ -361,7 +408,12 @@ function DetailCell({ job }: { job: Tree<Job> }) {
             </span>
             {job.at('published_at').value !== undefined && <span class="tag">Published</span>}
             {asset && (
-                <a href={asset} target="_blank" rel="noopener noreferrer" aria-label="Open the asset">
+                <a
+                    href={asset}
+                    target="_blank"
+                    rel="noopener noreferrer"
+                    aria-label="Open the asset"
+                >
                     <Icon name="external" />
                 </a>
             )}

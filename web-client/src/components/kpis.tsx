@@ -81,14 +81,24 @@ export function PrimaryKpis({ channel, trend }: Props) {
                 id="success-rate"
                 label="Success rate"
                 value={() => percent(window().at('success_rate').value)}
-                note={() => some((n) => `n\u00a0=\u00a0${compact(n)} · ${compact(window().at('completed').value)} completed`)}
+                note={() =>
+                    some(
+                        (n) =>
+                            `n\u00a0=\u00a0${compact(n)} · ${compact(window().at('completed').value)} completed`,
+                    )
+                }
                 spark={<Sparkline trend={trend} column={successOf} />}
             />
             <Card
                 id="failure-rate"
                 label="Failure rate"
                 value={() => percent(window().at('failure_rate').value)}
-                note={() => some((n) => `n\u00a0=\u00a0${compact(n)} · ${compact(window().at('failed').value)} failed`)}
+                note={() =>
+                    some(
+                        (n) =>
+                            `n\u00a0=\u00a0${compact(n)} · ${compact(window().at('failed').value)} failed`,
+                    )
+                }
                 spark={<Sparkline trend={trend} column={failureOf} tone="bad" />}
             />
             <Card
@@ -139,7 +149,10 @@ export function SecondaryKpis({ channel }: Pick<Props, 'channel'>) {
                 label="Active users"
                 value={() => count(window().at('active_users').value)}
                 note={() => {
-                    const each = ratio(window().at('requested').value, window().at('active_users').value);
+                    const each = ratio(
+                        window().at('requested').value,
+                        window().at('active_users').value,
+                    );
                     return each === undefined ? 'nobody yet' : `${mean(each)} generations each`;
                 }}
             />
@@ -157,8 +170,13 @@ export function SecondaryKpis({ channel }: Pick<Props, 'channel'>) {
                 label="Published"
                 value={() => count(window().at('published').value)}
                 note={() => {
-                    const share = ratio(window().at('published').value, window().at('completed').value);
-                    return share === undefined ? absent : `${percent(Math.min(1, share))} of completed`;
+                    const share = ratio(
+                        window().at('published').value,
+                        window().at('completed').value,
+                    );
+                    return share === undefined
+                        ? absent
+                        : `${percent(Math.min(1, share))} of completed`;
                 }}
             />
             <Fact

@@ -40,7 +40,12 @@ export function usePartnerRows(channel: Channel<MetricsState>): ReadonlySignal<P
         built.value = key;
         rows.value = codes.map((code) => {
             const node = partners.at(code);
-            return { key: `${code} ${windowName.value}`, code, node, window: node.at('windows').at(windowName.value) };
+            return {
+                key: `${code} ${windowName.value}`,
+                code,
+                node,
+                window: node.at('windows').at(windowName.value),
+            };
         });
     });
     return rows;
@@ -95,7 +100,10 @@ export function DistributionPanel({ rows }: { rows: ReadonlySignal<PartnerRow[]>
                 <div class="donut">
                     <svg viewBox="0 0 100 100" aria-hidden="true">
                         {slices.map((slice, index) => {
-                            const length = Math.max(0.002, slice.share - (slices.length > 1 ? gap : 0));
+                            const length = Math.max(
+                                0.002,
+                                slice.share - (slices.length > 1 ? gap : 0),
+                            );
                             return (
                                 <circle
                                     key={slice.code}
@@ -127,7 +135,10 @@ export function DistributionPanel({ rows }: { rows: ReadonlySignal<PartnerRow[]>
                                 onPointerEnter={() => (lit.value = slice.code)}
                                 onPointerLeave={() => (lit.value = undefined)}
                             >
-                                <i class="swatch" data-slice={slice.code === otherCode ? 'other' : index} />
+                                <i
+                                    class="swatch"
+                                    data-slice={slice.code === otherCode ? 'other' : index}
+                                />
                                 <span class="legend-name">{slice.name}</span>
                                 <span class="legend-share">{percent(slice.share)}</span>
                                 <span class="legend-value">{count(slice.value)}</span>

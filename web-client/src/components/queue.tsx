@@ -112,7 +112,14 @@ function Split({ channel }: { channel: Channel<MetricsState> }) {
         <svg class="split" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
             <rect class="split-track" x="0" y="0" width="100" height="8" />
             {bars.map((bar) => (
-                <rect key={bar.key} data-part={bar.key} x={bar.x} y="0" width={bar.width} height="8" />
+                <rect
+                    key={bar.key}
+                    data-part={bar.key}
+                    x={bar.x}
+                    y="0"
+                    width={bar.width}
+                    height="8"
+                />
             ))}
         </svg>
     );

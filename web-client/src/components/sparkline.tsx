@@ -18,7 +18,11 @@ function draw(column: Column, partial: number): Paths {
     const flat = top === bottom;
     const x = (index: number): number => (index / Math.max(1, column.length - 1)) * width;
     const y = (value: number): number =>
-        flat ? (top === 0 ? height - 1.5 : height / 2) : height - 1.5 - ((value - bottom) / span) * (height - 3);
+        flat
+            ? top === 0
+                ? height - 1.5
+                : height / 2
+            : height - 1.5 - ((value - bottom) / span) * (height - 3);
     let whole = '';
     let pen = false;
     let last: string | undefined;

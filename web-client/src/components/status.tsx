@@ -75,8 +75,8 @@ export function StaleBanner({ live }: { live: LiveClient }) {
                 </p>
             ) : (
                 <p>
-                    <strong>The live feed was refused.</strong> Your access may have changed. Sign in
-                    again to continue.
+                    <strong>The live feed was refused.</strong> Your access may have changed. Sign
+                    in again to continue.
                 </p>
             )}
             {phase === 'stale' && (

@@ -15,7 +15,10 @@ import {
 export type { ColumnDef, ColumnFiltersState, SortingState } from '@tanstack/table-core';
 
 export interface TableModel<Row extends RowData> {
-    update(data: Row[], state: { sorting: SortingState; columnFilters?: ColumnFiltersState }): Row[];
+    update(
+        data: Row[],
+        state: { sorting: SortingState; columnFilters?: ColumnFiltersState },
+    ): Row[];
 }
 
 export function tableModel<Row extends RowData>(

@@ -1,4 +1,10 @@
-import { type ReadonlySignal, type Signal, useComputed, useSignal, useSignalEffect } from '@preact/signals';
+import {
+    type ReadonlySignal,
+    type Signal,
+    useComputed,
+    useSignal,
+    useSignalEffect,
+} from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
@@ -80,7 +86,9 @@ const buildVolume: Build = (host, first, pointed) => {
         chart,
         show: (next) => {
             trend = next;
-            const finished = next.completed.map((value, index) => add(value, next.failed[index] ?? null));
+            const finished = next.completed.map((value, index) =>
+                add(value, next.failed[index] ?? null),
+            );
             const [whole, tail] = splitPartial(next.requested, next.partial);
             feed(chart, [middles(next), finished, next.completed, whole, tail], next);
         },
@@ -120,7 +128,12 @@ const buildTime: Build = (host, first, pointed) => {
 };
 
 /** Owns one uPlot: made anew for another theme or series, fed at the page's 2 frames a second. */
-function Chart(props: { build: Build; trend: TrendSignal; pointed: Signal<number | null>; class: string }) {
+function Chart(props: {
+    build: Build;
+    trend: TrendSignal;
+    pointed: Signal<number | null>;
+    class: string;
+}) {
     const host = useRef<HTMLDivElement>(null);
     const { trend, pointed } = props;
     useEffect(() => {
@@ -182,7 +195,11 @@ export function TrendPanel({ trend }: { trend: TrendSignal }) {
     const asTable = useSignal(false);
     const series = useComputed(() => trend.value?.series).value;
     const nothing = useComputed(
-        () => trend.value?.requested.every((value, index) => !value && !trend.value?.completed[index] && !trend.value?.failed[index]) ?? false,
+        () =>
+            trend.value?.requested.every(
+                (value, index) =>
+                    !value && !trend.value?.completed[index] && !trend.value?.failed[index],
+            ) ?? false,
     ).value;
     useSignalEffect(() => {
         windowName.value;
@@ -208,14 +225,29 @@ export function TrendPanel({ trend }: { trend: TrendSignal }) {
                 <>
                     <Readout trend={trend} pointed={pointed} />
                     <Explorer trend={trend} pointed={pointed}>
-                        <Chart class="chart chart-volume" build={buildVolume} trend={trend} pointed={pointed} />
+                        <Chart
+                            class="chart chart-volume"
+                            build={buildVolume}
+                            trend={trend}
+                            pointed={pointed}
+                        />
                         <p class="chart-title">
                             <i class="swatch swatch-line" data-series="time" />
                             Completion time, p95
                         </p>
-                        <Chart class="chart chart-time" build={buildTime} trend={trend} pointed={pointed} />
+                        <Chart
+                            class="chart chart-time"
+                            build={buildTime}
+                            trend={trend}
+                            pointed={pointed}
+                        />
                         {nothing && series && (
-                            <p class="chart-empty">No generations {seriesWords[series].split(', ')[1] && `in the ${seriesWords[series].split(', ')[1]}`}.</p>
+                            <p class="chart-empty">
+                                No generations{' '}
+                                {seriesWords[series].split(', ')[1] &&
+                                    `in the ${seriesWords[series].split(', ')[1]}`}
+                                .
+                            </p>
                         )}
                     </Explorer>
                 </>
@@ -337,15 +369,28 @@ function TrendTable({ trend }: { trend: TrendSignal }) {
     if (!now) return null;
     const rows = now.start.map((_, index) => index).reverse();
     return (
-        <div class="scroll trend-table" tabIndex={0} role="region" aria-label="Generations over time">
+        <div
+            class="scroll trend-table"
+            tabIndex={0}
+            role="region"
+            aria-label="Generations over time"
+        >
             <table class="table">
                 <thead>
                     <tr>
                         <th scope="col">{now.series === 'day' ? 'Day (UTC)' : 'From'}</th>
-                        <th scope="col" class="number">Requested</th>
-                        <th scope="col" class="number">Completed</th>
-                        <th scope="col" class="number">Failed</th>
-                        <th scope="col" class="number">p95</th>
+                        <th scope="col" class="number">
+                            Requested
+                        </th>
+                        <th scope="col" class="number">
+                            Completed
+                        </th>
+                        <th scope="col" class="number">
+                            Failed
+                        </th>
+                        <th scope="col" class="number">
+                            p95
+                        </th>
                     </tr>
                 </thead>
                 <tbody>

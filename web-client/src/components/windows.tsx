@@ -2,7 +2,12 @@ import { type WindowName, windowNames } from '../live/payloads';
 import { windowWords } from '../live/trend';
 import { navigate, route, windowName } from '../route';
 
-const labels: Record<WindowName, string> = { '5m': '5 min', '1h': '1 h', '24h': '24 h', '30d': '30 d' };
+const labels: Record<WindowName, string> = {
+    '5m': '5 min',
+    '1h': '1 h',
+    '24h': '24 h',
+    '30d': '30 d',
+};
 
 /** Native radio buttons: arrow keys and readers know them. */
 export function WindowPicker() {

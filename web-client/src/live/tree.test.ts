@@ -18,7 +18,9 @@ function valueOf(tree: Tree<unknown>): Json | undefined {
 function merged(target: Json | undefined, patch: Json): Json {
     if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
     const result: { [key: string]: Json } =
-        typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {};
+        typeof target === 'object' && target !== null && !Array.isArray(target)
+            ? { ...target }
+            : {};
     for (const [key, value] of Object.entries(patch)) {
         if (value === null) delete result[key];
         else result[key] = merged(result[key], value);
@@ -30,7 +32,10 @@ describe('Tree', () => {
     test('a patch adds, changes and removes', () => {
         const tree = new Tree<Document>();
         tree.replace({ a: 1, list: { x: { state: 'queued', n: 1 }, y: { state: 'running' } } });
-        tree.patch({ a: 2, list: { x: { n: null, state: 'running' }, y: null, z: { state: 'new' } } });
+        tree.patch({
+            a: 2,
+            list: { x: { n: null, state: 'running' }, y: null, z: { state: 'new' } },
+        });
         expect(valueOf(tree)).toEqual({
             a: 2,
             list: { x: { state: 'running' }, z: { state: 'new' } },
@@ -116,5 +121,5 @@ describe('Tree', () => {
 function prune(value: Json): Json | undefined {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
     const entries = Object.entries(value).map(([key, one]) => [key, prune(one)] as const);
-    return entries.length === 0 ? undefined : Object.fromEntries(entries) as Json;
+    return entries.length === 0 ? undefined : (Object.fromEntries(entries) as Json);
 }

@@ -10,7 +10,13 @@ function trendAt(now: number): { trend: Trend; success: (number | null)[] } {
     tree.replace({
         series: {
             minute: {
-                [String(minute - 60)]: { requested: 4, completed: 3, failed: 1, cancelled: 0, p95_ms: 900 },
+                [String(minute - 60)]: {
+                    requested: 4,
+                    completed: 3,
+                    failed: 1,
+                    cancelled: 0,
+                    p95_ms: 900,
+                },
                 [String(minute)]: { requested: 1, completed: 0, failed: 0, cancelled: 0 },
             },
         },

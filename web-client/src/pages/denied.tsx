@@ -8,8 +8,8 @@ export function DeniedPage({ principal }: { principal: Principal }) {
     return (
         <Notice icon="lock" title="You have no workspace yet">
             <p>
-                You are signed in as <strong>{principal.name}</strong>, but nobody has added you to a
-                partner, so there is nothing that you may see.
+                You are signed in as <strong>{principal.name}</strong>, but nobody has added you to
+                a partner, so there is nothing that you may see.
             </p>
             <p>To get access, send this user id to your account manager or administrator:</p>
             <Copyable text={principal.user} label="Your user id" />

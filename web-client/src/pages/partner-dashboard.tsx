@@ -43,4 +43,3 @@ function Workspaces({ current }: { current: string }) {
         </label>
     );
 }
-

@@ -18,8 +18,7 @@ export function StaffDashboard({ partner }: { partner?: string }) {
     const platform = useChannel<MetricsState>('metrics:platform');
     const metrics = useChannel<MetricsState>(`metrics:${scope}`);
     const jobs = useChannel<JobsState>(`jobs:${scope}`);
-    const name =
-        partner && (platform.state.at('partners').at(partner).at('name').value ?? partner);
+    const name = partner && (platform.state.at('partners').at(partner).at('name').value ?? partner);
     if (metrics.phase.value === 'denied') return <NotFoundPage home={{ page: 'platform' }} />;
     return (
         <Dashboard
@@ -59,10 +58,7 @@ function PartnerFilter(props: { platform: Channel<MetricsState>; current?: strin
     return (
         <label class="select">
             <span class="visually-hidden">Partner</span>
-            <select
-                value={current ?? ''}
-                onChange={(event) => choose(event.currentTarget.value)}
-            >
+            <select value={current ?? ''} onChange={(event) => choose(event.currentTarget.value)}>
                 <option value="">All partners</option>
                 {known.map((one) => (
                     <option key={one.code} value={one.code}>
