@@ -83,10 +83,10 @@ start_throwaway_postgres() {
 }
 
 sql_tests() {
-    psql -d postgres -qXc 'CREATE DATABASE metrics_hub'
-    "$asan/bin/metricsctl" migrate --sql sql \
-        --database "host=$PGHOST dbname=metrics_hub user=admin password=$PGPASSWORD"
-    pg_prove --verbose -d metrics_hub sql/tests/*.sql
+    psql -d postgres -qXc 'CREATE DATABASE metrics_hub' &&
+        "$asan/bin/metricsctl" migrate --sql sql \
+            --database "host=$PGHOST dbname=metrics_hub user=admin password=$PGPASSWORD" &&
+        pg_prove --verbose -d metrics_hub sql/tests/*.sql
 }
 
 stage_sql() {
@@ -151,8 +151,7 @@ fuzz_one() { # PROGRAM FOUND-FOLDER
     name=$(basename "$1")
     area=${name%%_*} corpus=${name#*_}
     corpus=tests/fuzz/$area/corpus/${corpus%_fuzz}
-    mkdir -p "$2"
-    "$1" -max_total_time="${MH_FUZZ_SECONDS:-5}" -timeout=10 -artifact_prefix="$log_dir/" "$2" "$corpus"
+    mkdir -p "$2" && "$1" -max_total_time="${MH_FUZZ_SECONDS:-5}" -timeout=10 -artifact_prefix="$log_dir/" "$2" "$corpus"
 }
 stage_fuzz() {
     local program found
