@@ -60,6 +60,7 @@ DECLARE
     v_epochs   text[];
     v_seqs     bigint[];
     v_base     bigint;
+    v_db_epoch text;
 BEGIN
     IF v_count > 65535 THEN
         RAISE EXCEPTION 'a batch has at most 65535 events' USING ERRCODE = 'program_limit_exceeded';
@@ -452,11 +453,16 @@ BEGIN
     IF v_live IS NULL THEN
         RETURN;
     END IF;
+    -- Kept for the session, as it reads a file: whoever can write is on one timeline to the end.
+    v_db_epoch := nullif(current_setting('mh.db_epoch', true), '');
+    IF v_db_epoch IS NULL THEN
+        v_db_epoch := set_config('mh.db_epoch', app.db_epoch(), false);
+    END IF;
     WITH head AS (
         UPDATE app.channel_head h SET seq = h.seq + 1
         FROM unnest(v_live, v_payloads) AS t(partner_id, payload)
         WHERE h.partner_id = t.partner_id
-        RETURNING h.channel, app.db_epoch() || h.epoch AS epoch, h.seq, t.payload)
+        RETURNING h.channel, v_db_epoch || h.epoch AS epoch, h.seq, t.payload)
     SELECT array_agg(channel), array_agg(epoch), array_agg(seq), array_agg(payload)
     INTO v_channels, v_epochs, v_seqs, v_payloads FROM head;
 
