@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -297,6 +298,8 @@ static void server_start(struct server *server, const char *port, const char *pa
     if (server->pid == 0) {
         int null = open("/dev/null", O_WRONLY);
         dup2(null, STDOUT_FILENO);
+        dup2(null, STDERR_FILENO);
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves no server behind */
         execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1",
                "--unixsocket", server->socket, "--save", "", "--dir", server->folder,
                "--requirepass", password, (char *)NULL);
