@@ -198,8 +198,9 @@ static void on_drain_closed(uv_handle_t *handle)
 
 static void ingest_close(struct ingest *ingest)
 {
-    const void *const parts[] = {ingest->batcher,     ingest->control,     ingest->background,
-                                 ingest->maintenance, ingest->request_log, ingest->publisher};
+    const void *const parts[] = {ingest->batcher,     ingest->control,   ingest->background,
+                                 ingest->maintenance, ingest->key_watch, ingest->request_log,
+                                 ingest->publisher};
     ingest->closing_parts = 2; /* the drain timer and, if it came up, the server */
     for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
         ingest->closing_parts += parts[i] != NULL;
@@ -211,6 +212,8 @@ static void ingest_close(struct ingest *ingest)
         pg_link_close(ingest->background, on_part_closed, ingest);
     if (ingest->maintenance)
         maintenance_close(ingest->maintenance, on_part_closed, ingest);
+    if (ingest->key_watch)
+        key_watch_close(ingest->key_watch, on_part_closed, ingest);
     if (ingest->publisher)
         publisher_close(ingest->publisher, on_part_closed, ingest);
     if (ingest->request_log)
@@ -277,6 +280,10 @@ int ingest_open(struct ingest *ingest)
     if (!error) {
         ingest->keys = keys_new(ingest->control, &ingest->counters);
         ingest->rejects = rejects_new(ingest->control, &ingest->counters, REJECTS_QUEUE);
+        error = key_watch_open(&ingest->process.loop, ingest->control, ingest->keys,
+                               &ingest->key_watch);
+    }
+    if (!error) {
         error = open_server(ingest);
     }
     if (error)

@@ -15,6 +15,7 @@
 #include "ingest/http/server.h"
 #include "ingest/ingest_settings.h"
 #include "ingest/publish/publisher.h"
+#include "ingest/timers/key_watch.h"
 #include "ingest/timers/maintenance.h"
 #include "ingest/timers/request_log.h"
 #include "shared/loop/process.h"
@@ -35,6 +36,7 @@ struct ingest {
     struct maintenance *maintenance;
     struct request_log *request_log;
     struct keys *keys;
+    struct key_watch *key_watch;
     struct address_limit *sign_ins;
     struct files *files;
     struct http_server *server;

@@ -18,6 +18,12 @@ struct attributes {
     struct attribute items[ATTRIBUTES_MAX];
 };
 
+/* Leaves the room for items as it is: it is large. */
+static inline void attributes_init(struct attributes *attributes)
+{
+    attributes->count = 0;
+}
+
 /* Adds a copy; rejects `event` for a bad name, too many or a value that is not text. */
 void attributes_add(struct attributes *attributes, struct arena *arena, struct event *event,
                     const char *name, const char *value, size_t length);

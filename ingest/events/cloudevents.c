@@ -148,10 +148,11 @@ static void finish(struct decoder *decoder, struct attributes *attributes, struc
 
 static void decode_structured(struct decoder *decoder, struct event *event, json_t *root)
 {
-    struct attributes attributes = {.count = 0};
+    struct attributes attributes;
     struct arena *arena = decoder->batch->arena;
     json_t *data = NULL, *value, *decoded = NULL;
     const char *name;
+    attributes_init(&attributes);
     json_object_foreach(root, name, value)
     {
         if (strcmp(name, "data") == 0)
@@ -195,10 +196,11 @@ static void decode_json(struct decoder *decoder, const char *bytes, size_t lengt
 static void decode_binary(struct decoder *decoder, const struct event_header *headers,
                           size_t header_count, const char *body, size_t length)
 {
-    struct attributes attributes = {.count = 0};
+    struct attributes attributes;
     struct arena *arena = decoder->batch->arena;
     struct event *event = batch_add(decoder->batch, body, length);
     json_t *data = NULL;
+    attributes_init(&attributes);
     for (size_t i = 0; i < header_count; i++)
         attributes_add_header(&attributes, arena, event, headers[i].name, headers[i].value);
     if (length && json_scan_too_deep(body, length, decoder->context->max_depth))

@@ -87,7 +87,7 @@ static json_t *data_of(json_t *body)
 void track_apply(json_t *body, const struct event_context *context, struct arena *arena,
                  struct event *event)
 {
-    struct attributes attributes = {.count = 0};
+    struct attributes attributes;
     const json_t *request = json_object_get(body, "request_id");
     const char *type = type_of(json_string_value(json_object_get(body, "status")));
     const json_t *manifest = json_object_get(body, "manifest");
@@ -104,6 +104,7 @@ void track_apply(json_t *body, const struct event_context *context, struct arena
         event_reject(event, REASON_MISMATCH, "api_key_id", "is not the API key of this request");
     if (event->status == EVENT_REJECTED || !type)
         return;
+    attributes_init(&attributes);
     add_attributes(body, type, &attributes, arena, event);
     attributes_apply(&attributes, event, context->now_us, context->may_backfill);
     json_t *data = data_of(body);

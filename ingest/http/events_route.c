@@ -277,8 +277,9 @@ static enum reason decode(struct submission *submission, enum event_mode mode,
 
 void events_post(struct ingest *ingest, struct http_request *request)
 {
-    struct ce_headers headers = {.count = 0};
+    struct ce_headers headers;
     enum event_mode mode;
+    headers.count = 0;
     struct submission *submission = submission_new(ingest, request);
     events_limit_headers(ingest, request);
     http_request_each_header(request, on_header, &headers);

@@ -2,6 +2,7 @@
 
 #include <microhttpd.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shared/base/memory.h"
 
@@ -13,6 +14,12 @@ struct http_content {
 void http_reply_header(struct http_request *request, const char *name, const char *value)
 {
     struct http_reply *reply = &request->reply;
+    for (unsigned i = 0; i < reply->header_count; i++) {
+        if (strcmp(reply->headers[i].name, name) == 0) {
+            reply->headers[i].value = value;
+            return;
+        }
+    }
     if (reply->header_count < HTTP_MAX_REPLY_HEADERS)
         reply->headers[reply->header_count++] = (struct http_reply_header){name, value};
 }

@@ -79,7 +79,8 @@ void http_request_each_header(const struct http_request *request,
 void http_request_block(struct http_request *request);
 void http_request_unblock(struct http_request *request);
 
-/* `name` is static; `value` is static or in request->arena. */
+/* Replaces an earlier header of that name. `name` is static; `value` is static or in
+ * request->arena. */
 void http_reply_header(struct http_request *request, const char *name, const char *value);
 /* Sends request->reply.body, which the server takes over. */
 void http_request_answer(struct http_request *request, int status, const char *content_type);
