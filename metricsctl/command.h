@@ -26,8 +26,10 @@ struct command {
       command_bootstrap_owner)                                                                     \
     X("partner create", "create a partner", command_partner_create)                                \
     X("partner list", "list the partners", command_partner_list)                                   \
+    X("partner status", "suspend a partner, or take it back", command_partner_status)              \
     X("user create", "create a user", command_user_create)                                         \
     X("key create", "create an API key of a partner and show it once", command_key_create)         \
+    X("key revoke", "revoke an API key", command_key_revoke)                                       \
     X("link", "print a one-time sign-in link for a user", command_link)                            \
     X("token", "print a session token for command-line clients", command_token)                    \
     X("replay", "post the events of a recorded trace", command_replay)                             \

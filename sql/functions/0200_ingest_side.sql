@@ -28,6 +28,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     WHERE k.public_id = p_public_id
 $$;
 
+-- Public ids of the keys that were revoked, or whose partner changed, in the last ten seconds. Ingest
+-- asks each second and drops them from its cache.
+CREATE FUNCTION api.keys_changed() RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    SELECT k.public_id
+    FROM app.api_keys k JOIN app.partners p ON p.partner_id = k.partner_id
+    WHERE k.revoked_at > now() - interval '10 seconds' OR p.updated_at > now() - interval '10 seconds'
+$$;
+
 CREATE FUNCTION api.requests_append(p_api_key int[], p_partner int[], p_route text[], p_status smallint[],
                                     p_latency_us int[], p_bytes int[], p_at timestamptz[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
@@ -98,7 +107,7 @@ DECLARE
 BEGIN
     FOR f IN SELECT p.oid FROM pg_catalog.pg_proc p
              WHERE p.pronamespace = 'api'::regnamespace
-               AND p.proname IN ('reject_events', 'key_lookup', 'requests_append', 'user_principal',
+               AND p.proname IN ('reject_events', 'key_lookup', 'keys_changed', 'requests_append', 'user_principal',
                                  'session_principal', 'session_open', 'session_close')
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO mh_writer', f);
