@@ -26,7 +26,7 @@
 -- platform's: no deadlock, and whatever belongs to a partner is serialized here, so that the later
 -- statements (each with its own snapshot) may read its rows and write what follows from them.
 --
--- PLANS are generic and cached; the arrays' lengths are unknown to them (10 rows assumed). So rows of a
+-- PLANS are generic (forced: one plan per session instead of five first) and cached; the arrays' lengths are unknown to them (10 rows assumed). So rows of a
 -- batch are never joined to each other, tables are probed by LATERAL ... OFFSET 0 (a nested loop over
 -- the primary key, whatever the statistics say), and sequential scans are off: a plan made while the
 -- tables were empty stays good.
@@ -39,7 +39,8 @@ CREATE FUNCTION api.ingest_events(
 RETURNS TABLE (channel text, epoch text, seq bigint, platform_seq bigint, payload text,
                verdicts smallint[], event_ids bigint[])
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = '' SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
+SET search_path = '' SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off
+SET enable_bitmapscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
