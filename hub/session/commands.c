@@ -11,6 +11,10 @@
 
 #define HUB_VERSION "metrics-hub 1"
 
+_Static_assert(offsetof(struct principal, partners) + sizeof(((struct principal *)0)->partners) ==
+                   sizeof(struct principal),
+               "a copy that is cut after some partners would lose what follows them");
+
 /* ---- who is it ---- */
 
 /* Roles of a member: one per partner, so its permissions are those that any of them gives. */

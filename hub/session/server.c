@@ -215,8 +215,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
                     size_t length)
 {
     struct connection *connection = user;
-    const struct lws_context *context = lws_get_context(wsi);
-    const struct server *server = context ? lws_context_user(lws_get_context(wsi)) : NULL;
+    const struct server *server = lws_context_user(lws_get_context(wsi));
     switch (reason) {
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return on_upgrade(wsi, server);

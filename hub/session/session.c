@@ -1,5 +1,6 @@
 #include "hub/session/session.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,15 +86,19 @@ void session_on_gone(struct session *session)
 
 /* ---- out ---- */
 
+static void write_frame(struct session *session, struct frame *frame)
+{
+    int error = session->state == SESSION_CLOSING ? 0 : writer_send(&session->writer, frame);
+    if (error)
+        session_close(session,
+                      error == -ENOBUFS ? PROTOCOL_CLOSE_SLOW : PROTOCOL_CLOSE_WRITE_ERROR);
+}
+
 void session_send(struct session *session, struct frame *frame)
 {
-    if (session->state == SESSION_CLOSING)
-        return;
-    if (session->batching && session->replies.length)
+    if (session->replies.length)
         session_send_batch(session); /* what was answered before comes first */
-    int error = writer_send(&session->writer, frame);
-    if (error)
-        session_close(session, PROTOCOL_CLOSE_SLOW);
+    write_frame(session, frame);
 }
 
 struct buffer *session_replies(struct session *session)
@@ -109,7 +114,7 @@ void session_send_batch(struct session *session)
     }
     struct frame *frame = frame_new(session->replies.data, session->replies.length);
     buffer_done(&session->replies); /* rare and perhaps large: not worth keeping */
-    session_send(session, frame);
+    write_frame(session, frame);
     frame_unref(frame);
 }
 

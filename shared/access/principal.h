@@ -21,9 +21,9 @@ struct principal {
     char name[128];
     bool is_staff;
     enum role staff_role; /* if is_staff */
-    size_t partner_count;
-    struct principal_partner partners[PRINCIPAL_MAX_PARTNERS];
     int64_t expires_ms;
+    size_t partner_count;
+    struct principal_partner partners[PRINCIPAL_MAX_PARTNERS]; /* last: a copy may be cut here */
 };
 
 /* The field mask with which the principal may read `channel`, or 0: it may not, or the channel does
