@@ -5,7 +5,10 @@
 
 void csv_init(struct csv *csv, char *text)
 {
-    *csv = (struct csv){.next = text, .line = 0, .next_line = 1};
+    csv->next = text;
+    csv->line = 0;
+    csv->next_line = 1;
+    csv->error = NULL;
 }
 
 static int fail(struct csv *csv, const char *error)

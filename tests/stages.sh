@@ -22,8 +22,8 @@ count() {
 
 # Prints what matters of a failed stage's log, indented.
 show() { # STAGE PATTERN
-    { grep -E "$2" "$log_dir/test-$1.log" || tail -n 25 "$log_dir/test-$1.log"; } |
-        head -n 40 | sed 's/^/      /'
+    { sed 's/\x1b\[[0-9;]*[mK]//g' "$log_dir/test-$1.log" | grep -aE "$2" ||
+        tail -n 25 "$log_dir/test-$1.log"; } | head -n 40 | sed 's/^/      /'
 }
 
 # whole STAGE COMMAND...: a stage that is one test.
@@ -34,7 +34,7 @@ whole() {
         count "$stage" 1 0 0
     else
         count "$stage" 0 1 0
-        tail -n 30 "$log_dir/test-$stage.log" | sed 's/^/      /'
+        show "$stage" 'error: |warning: |^ERROR|SUMMARY|^In .* line|SC[0-9]{4}'
         return 1
     fi
 }
