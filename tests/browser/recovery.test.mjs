@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startStack } from '../flow/harness.mjs';
-import { kpi, launch, live, shows, signIn } from './browser.mjs';
+import { kpi, launch, live, openPage, shows, signIn } from './browser.mjs';
 
 let stack;
 let browser;
@@ -77,5 +77,33 @@ test('the token is renewed on the open socket', async () => {
     await live(page);
     assert.equal(seen.sockets, 1);
     assert.deepEqual(seen.errors, []);
+    await context.close();
+});
+
+test('after a sleep the dead socket is replaced at once', async () => {
+    const owner = await stack.user({ name: 'Sara Owner', staff: 'owner' });
+    const { page, context, seen } = await signIn(stack, browser, owner);
+    await live(page);
+    await page.evaluate(() => {
+        const awake = Date.now;
+        Date.now = () => awake() + 3_600_000;
+    });
+    await page.waitForEvent('websocket');
+    await live(page);
+    assert.equal(seen.sockets, 2);
+    await context.close();
+});
+
+test('a link that could not be presented is presented when ingest is back', async () => {
+    const owner = await stack.user({ name: 'Pia Owner', staff: 'owner' });
+    const link = await stack.link(owner);
+    const { page, context } = await openPage(browser);
+    await page.goto(stack.ingestUrl);
+    await shows(page.locator('h1'), 'Sign in with your link');
+    await stack.ingest.stop();
+    await page.evaluate((to) => (location.hash = new URL(to).hash), link);
+    await shows(page.locator('h1'), 'The server does not answer');
+    await stack.startIngest();
+    await live(page);
     await context.close();
 });

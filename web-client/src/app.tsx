@@ -59,12 +59,13 @@ export function App() {
         const at = route.value;
         if (at.page === 'sign-in' && at.link) {
             redirect({ page: 'home' });
+            session.value = { phase: 'loading' };
             void signIn(at.link);
         }
     });
     const now = session.value;
     if (now.phase === 'loading') return <LoadingPage />;
-    if (now.phase === 'unreachable') return <UnreachablePage />;
+    if (now.phase === 'unreachable') return <UnreachablePage retry={now.retry} />;
     if (now.phase === 'signed-out')
         return <SignInPage {...(now.reason && { reason: now.reason })} />;
     return <Workspace principal={now.principal} />;

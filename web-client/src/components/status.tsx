@@ -75,15 +75,17 @@ export function StaleBanner({ live }: { live: LiveClient }) {
                 </p>
             ) : (
                 <p>
-                    <strong>The live feed was refused.</strong> Your access may have changed. Sign
-                    in again to continue.
+                    <strong>The live feed was refused.</strong> Your access may have changed; reload
+                    the page to see what you may see now.
                 </p>
             )}
-            {phase === 'stale' && (
-                <button type="button" class="button" onClick={() => live.retry()}>
-                    Try now
-                </button>
-            )}
+            <button
+                type="button"
+                class="button"
+                onClick={() => (phase === 'stale' ? live.retry() : location.reload())}
+            >
+                {phase === 'stale' ? 'Try now' : 'Reload'}
+            </button>
         </div>
     );
 }

@@ -3,13 +3,13 @@
  * same channel share one subscription. The SDK reconnects, renews the token and resumes every
  * channel from its position; this module says how that is going.
  */
-import { computed, signal } from '@preact/signals';
+import { computed, effect, signal } from '@preact/signals';
 import { Centrifuge, UnauthorizedError } from 'centrifuge';
 import { HttpProblem } from '../session/http';
 import { Channel } from './channel';
 import { setServerTime, tick } from './clock';
 import type { Hello, Token } from './payloads';
-import { type Phase, phaseOf } from './status';
+import { type Phase, phaseOf, silenceLimitMs } from './status';
 
 const firstRetryMs = 500;
 const lastRetryMs = 10_000;
@@ -28,9 +28,11 @@ export class LiveClient {
     readonly #connected = signal(false);
     readonly #refused = signal(false);
     readonly #entries = signal<ReadonlyMap<string, Entry>>(new Map());
-    #heardAt = performance.now();
+    // Wall clock: a monotonic one stands still while the machine sleeps.
+    #heardAt = Date.now();
     #centrifuge: Centrifuge | undefined;
     #closed = false;
+    readonly #stopWatching: () => void;
     #retryTimer: ReturnType<typeof setTimeout> | undefined;
 
     /** `getToken` throws HttpProblem; 401 calls `signedOut`. */
@@ -39,6 +41,11 @@ export class LiveClient {
         private readonly signedOut: () => void,
     ) {
         void this.#start(firstRetryMs);
+        // After a sleep the socket looks open and is not; do not wait for the SDK's timer.
+        this.#stopWatching = effect(() => {
+            tick.value;
+            if (this.#connected.value && this.silentMs() > silenceLimitMs) this.retry();
+        });
     }
 
     readonly phase = computed<Phase>(() => {
@@ -57,7 +64,7 @@ export class LiveClient {
     readonly watching = computed(() => this.#entries.value.size > 0);
 
     silentMs(): number {
-        return performance.now() - this.#heardAt;
+        return Math.max(0, Date.now() - this.#heardAt);
     }
 
     may(permission: string): boolean {
@@ -93,6 +100,7 @@ export class LiveClient {
 
     close(): void {
         this.#closed = true;
+        this.#stopWatching();
         clearTimeout(this.#retryTimer);
         this.#centrifuge?.disconnect();
     }
@@ -130,7 +138,7 @@ export class LiveClient {
 
     #open(first: Token): void {
         const heard = (): void => {
-            this.#heardAt = performance.now();
+            this.#heardAt = Date.now();
         };
         // The SDK keeps pings to itself; they are what proves that silence is quiet and not death.
         class ListeningSocket extends WebSocket {

@@ -1,5 +1,5 @@
+import { useEffect } from 'preact/hooks';
 import { Notice } from '../components/notice';
-import { restoreSession } from '../session/session';
 
 export function LoadingPage() {
     return (
@@ -11,18 +11,20 @@ export function LoadingPage() {
     );
 }
 
-export function UnreachablePage() {
+const retryMs = 5000;
+
+export function UnreachablePage({ retry }: { retry: () => Promise<void> }) {
+    useEffect(() => {
+        const timer = setInterval(() => void retry(), retryMs);
+        return () => clearInterval(timer);
+    }, [retry]);
     return (
         <Notice bare icon="warn" title="The server does not answer">
             <p>
-                Your session is kept. Check your connection; if it is fine, the service is being
-                restarted or is down.
+                Nothing is lost, and the page tries again every few seconds. Check your connection;
+                if it is fine, the service is being restarted or is down.
             </p>
-            <button
-                type="button"
-                class="button button-primary"
-                onClick={() => void restoreSession()}
-            >
+            <button type="button" class="button button-primary" onClick={() => void retry()}>
                 Try again
             </button>
         </Notice>

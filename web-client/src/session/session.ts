@@ -6,33 +6,33 @@ import { call, HttpProblem } from './http';
 export type Session =
     | { phase: 'loading' }
     | { phase: 'signed-out'; reason?: string }
-    | { phase: 'unreachable' }
+    | { phase: 'unreachable'; retry: () => Promise<void> }
     | { phase: 'signed-in'; principal: Principal };
 
 export const session = signal<Session>({ phase: 'loading' });
 
-function toSession(answer: unknown): Session {
+function toSession(answer: unknown, retry: () => Promise<void>): Session {
     if (typeof answer === 'object' && answer !== null && 'user' in answer && 'name' in answer)
         return { phase: 'signed-in', principal: answer as Principal };
-    return { phase: 'unreachable' };
+    return { phase: 'unreachable', retry };
 }
 
 export async function restoreSession(): Promise<void> {
     try {
-        session.value = toSession(await call('GET', '/v1/session'));
+        session.value = toSession(await call('GET', '/v1/session'), restoreSession);
     } catch (error) {
         session.value =
             error instanceof HttpProblem && error.status === 401
                 ? { phase: 'signed-out' }
-                : { phase: 'unreachable' };
+                : { phase: 'unreachable', retry: restoreSession };
     }
 }
 
-/** Uses up a one-time link. */
+/** Uses up a one-time link; one that could not be presented is kept for the next attempt. */
 export async function signIn(link: string): Promise<void> {
-    session.value = { phase: 'loading' };
+    const retry = (): Promise<void> => signIn(link);
     try {
-        session.value = toSession(await call('POST', '/v1/session', { link }));
+        session.value = toSession(await call('POST', '/v1/session', { link }), retry);
     } catch (error) {
         session.value =
             error instanceof HttpProblem && error.status < 500
@@ -43,7 +43,7 @@ export async function signIn(link: string): Promise<void> {
                               ? 'Too many attempts. Wait a minute, then open the link again.'
                               : 'This sign-in link has been used already, or it has expired.',
                   }
-                : { phase: 'unreachable' };
+                : { phase: 'unreachable', retry };
     }
 }
 
