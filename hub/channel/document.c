@@ -26,6 +26,7 @@ static struct document_leaf *append(struct document *document)
         document->leaves =
             memory_realloc(document->leaves, document->capacity * sizeof(*document->leaves));
     }
+    assert(document->leaves);
     return &document->leaves[document->count++];
 }
 
@@ -77,6 +78,7 @@ void document_diff(const struct document_kind *kind, const struct document *befo
             diff_removal(kind, before, &i, after, j, ret_difference);
             continue;
         }
+        assert(new);
         if (!old || new->key < old->key || new->value != old->value || new->type != old->type)
             *append(ret_difference) = *new;
         if (old && old->key == new->key)

@@ -29,7 +29,8 @@ static void remove_id(struct job_state *state, const char *id)
             continue;
         job_row_unref(state->rows[i]);
         state->count--;
-        memmove(state->rows + i, state->rows + i + 1, (state->count - i) * sizeof(state->rows[0]));
+        memmove(state->rows + i, state->rows + i + 1,
+                (state->count - i) * sizeof(struct job_row *));
         return;
     }
 }
@@ -42,7 +43,7 @@ void job_state_put(struct job_state *state, struct job_row *row)
         at--;
     if (at == JOB_STATE_HELD)
         return;
-    memmove(state->rows + at + 1, state->rows + at, (state->count - at) * sizeof(state->rows[0]));
+    memmove(state->rows + at + 1, state->rows + at, (state->count - at) * sizeof(struct job_row *));
     state->rows[at] = job_row_ref(row);
     state->count++;
     if (state->count > JOB_STATE_HELD)
@@ -74,8 +75,8 @@ int job_state_load(struct job_state *state, const json_t *snapshot)
 static int by_id(const void *left, const void *right)
 {
     const struct job_row *a, *b;
-    memcpy(&a, left, sizeof(a));
-    memcpy(&b, right, sizeof(b));
+    memcpy(&a, left, sizeof(struct job_row *));
+    memcpy(&b, right, sizeof(struct job_row *));
     return strcmp(a->id, b->id);
 }
 
@@ -85,7 +86,7 @@ void job_picture_take(struct job_picture *picture, const struct job_state *state
     for (size_t i = 0; i < count; i++)
         picture->rows[i] = job_row_ref(state->rows[i]);
     picture->count = count;
-    qsort(picture->rows, count, sizeof(picture->rows[0]), by_id);
+    qsort(picture->rows, count, sizeof(struct job_row *), by_id);
 }
 
 void job_picture_clear(struct job_picture *picture)

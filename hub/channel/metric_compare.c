@@ -157,6 +157,7 @@ static bool open_equal(const struct open_jobs *a, const struct open_jobs *b,
     return true;
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): written through `outcome`
 bool metric_state_equal(const struct metric_state *a, const struct metric_state *b, char *out,
                         size_t size)
 {

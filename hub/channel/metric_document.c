@@ -291,7 +291,7 @@ static bool is_optional(unsigned field)
 
 static void render_window(struct metric_state *state, enum window window, struct document *out)
 {
-    int64_t values[ARRAY_LENGTH(window_field_texts)];
+    int64_t values[ARRAY_LENGTH(window_field_texts)] = {0};
     window_values(state, window, values);
     for (unsigned field = WINDOW_FIELD_REQUESTED; field <= WINDOW_FIELD_COST; field++) {
         if (is_optional(field) && values[field] < 0)

@@ -5,6 +5,7 @@
 
 #include "hub/channel/document.h"
 #include "tests/unit/hub/merge_patch.h"
+#include "tests/unit/hub/random.h"
 
 /* A kind for the test: key = group (8 bits) | item (8) | field (8); fields 1..; classes by field.
  */
@@ -123,12 +124,12 @@ static void fill(struct document *document)
     document_clear(document);
     for (uint64_t group = 1; group <= 3; group++) {
         for (uint64_t item = 1; item <= 4; item++) {
-            if (rand() % 3 == 0)
+            if (random_next() % 3 == 0)
                 continue;
-            add(document, group << 16 | item << 8 | 1, rand() % 3); /* always there */
+            add(document, group << 16 | item << 8 | 1, random_next() % 3); /* always there */
             for (uint64_t field = 2; field <= 5; field++) {
-                if (rand() % 2)
-                    add(document, group << 16 | item << 8 | field, rand() % 3);
+                if (random_next() % 2)
+                    add(document, group << 16 | item << 8 | field, random_next() % 3);
             }
         }
     }
@@ -141,7 +142,7 @@ static void patch_makes_the_new_document(void **unused)
     static const uint32_t masks[] = {FIELD_BIT(FIELD_F0),
                                      FIELD_BIT(FIELD_F0) | FIELD_BIT(FIELD_F2)};
     struct document before = {0}, after = {0}, difference = {0};
-    srand(3);
+    random_seed(3);
     for (int round = 0; round < 2000; round++) {
         fill(&before);
         fill(&after);
@@ -178,7 +179,7 @@ static void no_change_is_no_patch(void **unused)
 {
     (void)unused;
     struct document before = {0}, difference = {0};
-    srand(5);
+    random_seed(5);
     fill(&before);
     document_diff(&kind, &before, &before, &difference);
     assert_int_equal(difference.count, 0);

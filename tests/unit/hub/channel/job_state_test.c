@@ -6,6 +6,7 @@
 
 #include "hub/channel/job_state.h"
 #include "tests/unit/hub/merge_patch.h"
+#include "tests/unit/hub/random.h"
 
 #define ALL 0xFu
 
@@ -88,12 +89,13 @@ static void patch_makes_the_new_picture(void **unused)
     static const uint32_t masks[] = {FIELD_BIT(FIELD_F0), ALL};
     struct job_state state = {0};
     struct job_picture before = {0}, after = {0};
-    srand(9);
+    random_seed(9);
     for (int round = 0; round < 400; round++) {
         job_picture_clear(&before);
         job_picture_take(&before, &state);
-        for (int i = rand() % 5; i >= 0; i--)
-            put(&state, rand() % 150, rand() % 1000, rand() % 3, rand() % 2);
+        for (int i = random_next() % 5; i >= 0; i--)
+            put(&state, random_next() % 150, random_next() % 1000, random_next() % 3,
+                random_next() % 2);
         job_picture_clear(&after);
         job_picture_take(&after, &state);
         for (size_t i = 0; i < ARRAY_LENGTH(masks); i++) {

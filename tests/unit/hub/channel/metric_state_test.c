@@ -7,6 +7,7 @@
 
 #include "hub/channel/metric_state.h"
 #include "shared/base/buffer.h"
+#include "tests/unit/hub/random.h"
 
 #define MINUTE INT64_C(28333333)
 #define NOW_MS (MINUTE * 60000 + 30000)
@@ -73,9 +74,9 @@ static void time_alone_moves_windows(void **unused)
     struct metric_state *state = metric_state_new(NOW_MS, STUCK_MS);
     add_requests(state, MINUTE, 1);
     apply(state, "\"d\":[[%" PRId64 ",1000,1]]", MINUTE);
-    metric_state_advance(state, NOW_MS + 4 * 60000);
+    metric_state_advance(state, NOW_MS + INT64_C(4) * 60000);
     assert_int_equal(requested(state, WINDOW_5M), 1);
-    metric_state_advance(state, NOW_MS + 5 * 60000);
+    metric_state_advance(state, NOW_MS + INT64_C(5) * 60000);
     assert_int_equal(requested(state, WINDOW_5M), 0);
     assert_int_equal(metric_state_quantile(state, WINDOW_5M, SAMPLE_DURATION, QUANTILE_95), -1);
     assert_int_equal(requested(state, WINDOW_1H), 1);
@@ -96,9 +97,9 @@ static void an_event_ahead_of_the_clock_counts_once(void **unused)
     struct metric_state *state = metric_state_new(NOW_MS, STUCK_MS);
     add_requests(state, MINUTE + 3, 1);
     assert_int_equal(requested(state, WINDOW_5M), 1);
-    metric_state_advance(state, NOW_MS + 7 * 60000);
+    metric_state_advance(state, NOW_MS + INT64_C(7) * 60000);
     assert_int_equal(requested(state, WINDOW_5M), 1);
-    metric_state_advance(state, NOW_MS + 8 * 60000);
+    metric_state_advance(state, NOW_MS + INT64_C(8) * 60000);
     assert_int_equal(requested(state, WINDOW_5M), 0);
     metric_state_free(state);
 }
@@ -141,21 +142,22 @@ enum { DELTAS = 400 };
 static struct feed_delta *random_delta(void)
 {
     char members[512];
-    int64_t minute = MINUTE - rand() % 3000 + 2, older = MINUTE - rand() % 50000;
+    int64_t minute = MINUTE - random_next() % 3000 + 2, older = MINUTE - random_next() % 50000;
     (void)snprintf(members, sizeof(members),
                    "\"m\":[[%" PRId64 ",%d,%d,1,0,0,7,1,%d,0,1],[%" PRId64 ",1,1,0,0,0,0,0,0,0,0]],"
                    "\"d\":[[%" PRId64 ",%d,1]],\"q\":[[%" PRId64 ",%d,%d]],\"s\":[%d,0,1],"
                    "\"o\":[[%" PRId64 ",%d]],\"u\":[[%" PRId64 ",1]]",
-                   minute, rand() % 5, rand() % 5, rand() % 1000, older, minute, rand() % 100000,
-                   older, rand() % 1000, 1 + rand() % 2, rand() % 3, minute * 60 + rand() % 60,
-                   1 + rand() % 2, minute);
+                   minute, random_next() % 5, random_next() % 5, random_next() % 1000, older,
+                   minute, random_next() % 100000, older, random_next() % 1000,
+                   1 + random_next() % 2, random_next() % 3, minute * 60 + random_next() % 60,
+                   1 + random_next() % 2, minute);
     return delta_of(members);
 }
 
 static void shuffle(struct feed_delta **deltas, size_t count)
 {
     for (size_t i = count - 1; i > 0; i--) {
-        size_t j = (size_t)rand() % (i + 1);
+        size_t j = (size_t)random_next() % (i + 1);
         struct feed_delta *swap = deltas[i];
         deltas[i] = deltas[j];
         deltas[j] = swap;
@@ -167,10 +169,10 @@ static void order_and_time_do_not_matter(void **unused)
 {
     (void)unused;
     struct feed_delta *deltas[DELTAS];
-    srand(11);
+    random_seed(11);
     for (size_t i = 0; i < DELTAS; i++)
         deltas[i] = random_delta();
-    const int64_t end_ms = NOW_MS + 37 * 60000;
+    const int64_t end_ms = NOW_MS + INT64_C(37) * 60000;
     struct metric_state *reference = metric_state_new(end_ms, STUCK_MS);
     for (size_t i = 0; i < DELTAS; i++)
         metric_state_apply(reference, deltas[i]);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "hub/channel/open_jobs.h"
+#include "tests/unit/hub/random.h"
 
 static void oldest_and_stuck(void **unused)
 {
@@ -33,10 +34,10 @@ static void agrees_with_a_plain_count(void **unused)
     int64_t plain[SECONDS] = {0};
     struct open_jobs jobs;
     open_jobs_init(&jobs);
-    srand(7);
+    random_seed(7);
     for (int step = 0; step < 20000; step++) {
-        int second = rand() % SECONDS;
-        int64_t n = plain[second] && rand() % 2 ? -1 : 1;
+        int second = random_next() % SECONDS;
+        int64_t n = plain[second] && random_next() % 2 ? -1 : 1;
         plain[second] += n;
         open_jobs_add(&jobs, second, n);
         open_jobs_advance(&jobs, step / 200);
