@@ -11,7 +11,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS 'SELECT floor(date_part(''epoch'', p_at))::
 -- The same bins as shared/observe/ddsketch.h: alpha 1 %, 0 and 1 ms in bin 0, the last is 400 days.
 CREATE OR REPLACE FUNCTION app.ddsketch_bin(p_ms bigint) RETURNS smallint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
-'SELECT ceil(ln(least(greatest(p_ms, 1), 34560000000)::float8) / ln(1.01::float8 / 0.99::float8))::smallint';
+'SELECT CASE WHEN p_ms IS NOT NULL
+             THEN ceil(ln(least(greatest(p_ms, 1), 34560000000)::float8) / ln(1.01::float8 / 0.99::float8))::smallint END';
 
 -- The log's identity: another cluster, a promoted standby, a restored or re-created database is
 -- another history, and positions in the one mean nothing in the other.

@@ -26,8 +26,8 @@
 -- platform's: no deadlock, and whatever belongs to a partner is serialized here, so that the later
 -- statements (each with its own snapshot) may read its rows and write what follows from them.
 --
--- PLANS are generic (forced: one plan per session instead of five first) and cached; the arrays' lengths are unknown to them (10 rows assumed). So rows of a
--- batch are never joined to each other, tables are probed by LATERAL ... OFFSET 0 (a nested loop over
+-- PLANS are generic and cached (forced, else a session begins with five plannings of 30 ms); the
+-- arrays' lengths are unknown to them (10 rows assumed). So rows of a batch are never joined to each other, tables are probed by LATERAL ... OFFSET 0 (a nested loop over
 -- the primary key, whatever the statistics say), and sequential scans are off: a plan made while the
 -- tables were empty stays good.
 CREATE FUNCTION api.ingest_events(

@@ -70,7 +70,8 @@ $$;
 
 -- Counters and sketches of a partner's last 1440 minutes (grain 0) and 720 hours (grain 1), the current
 -- ones included: as kept in the rollups, or computed from the jobs and end users themselves, which is
--- the oracle that the rollups and the hub are compared with. bins may repeat; sum them.
+-- the oracle that the rollups and the hub are compared with. A bucket may have two rows, one of counters
+-- and one of bins; a bin may stand in a row several times: sum them.
 CREATE OR REPLACE FUNCTION app.rollup_rows(p_partner int, p_from_jobs boolean, p_minute int)
 RETURNS TABLE (grain int, bucket int, requested bigint, completed bigint, failed bigint, cancelled bigint,
                retried bigint, tokens bigint, units bigint, cost_micros bigint, published bigint,
@@ -107,14 +108,32 @@ LANGUAGE sql STABLE AS $$
         WHERE p_from_jobs AND g.partner_id = p_partner AND g.environment = 0 AND g.published_at IS NOT NULL
         UNION ALL
         SELECT app.minute(u.last_seen_at), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, NULL, NULL
-        FROM app.end_users u WHERE p_from_jobs AND u.partner_id = p_partner)
-     SELECT b.grain, b.bucket, sum(requested), sum(completed), sum(failed), sum(cancelled), sum(retried),
-            sum(tokens)::bigint, sum(units)::bigint, sum(cost_micros)::bigint, sum(published), sum(started),
-            sum(users), coalesce(array_agg(app.ddsketch_bin(d_ms)) FILTER (WHERE d_ms IS NOT NULL), '{}'),
-            coalesce(array_agg(1) FILTER (WHERE d_ms IS NOT NULL), '{}'),
-            coalesce(array_agg(app.ddsketch_bin(q_ms)) FILTER (WHERE q_ms IS NOT NULL), '{}'),
-            coalesce(array_agg(1) FILTER (WHERE q_ms IS NOT NULL), '{}')
-     FROM change c CROSS JOIN LATERAL (VALUES (0, c.minute), (1, c.minute / 60)) b (grain, bucket)
+        FROM app.end_users u WHERE p_from_jobs AND u.partner_id = p_partner),
+     minute AS MATERIALIZED (
+        SELECT minute, sum(requested) AS requested, sum(completed) AS completed, sum(failed) AS failed,
+               sum(cancelled) AS cancelled, sum(retried) AS retried, sum(tokens)::bigint AS tokens,
+               sum(units)::bigint AS units, sum(cost_micros)::bigint AS cost_micros, sum(published) AS published,
+               sum(started) AS started, sum(users) AS users
+        FROM change GROUP BY minute),
+     bin AS MATERIALIZED (
+        SELECT minute, app.ddsketch_bin(d_ms) AS d, app.ddsketch_bin(q_ms) AS q, count(*)::int AS n
+        FROM change WHERE d_ms IS NOT NULL OR q_ms IS NOT NULL GROUP BY 1, 2, 3)
+     SELECT 0, minute, requested, completed, failed, cancelled, retried, tokens, units, cost_micros, published,
+            started, users, '{}'::smallint[], '{}'::int[], '{}'::smallint[], '{}'::int[]
+     FROM minute WHERE minute > p_minute - 1440
+     UNION ALL
+     SELECT 1, minute / 60, sum(requested)::bigint, sum(completed)::bigint, sum(failed)::bigint,
+            sum(cancelled)::bigint, sum(retried)::bigint, sum(tokens)::bigint, sum(units)::bigint,
+            sum(cost_micros)::bigint, sum(published)::bigint, sum(started)::bigint, sum(users)::bigint,
+            '{}', '{}', '{}', '{}'
+     FROM minute WHERE minute / 60 > p_minute / 60 - 720 GROUP BY minute / 60
+     UNION ALL
+     SELECT b.grain, b.bucket, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+            coalesce(array_agg(d) FILTER (WHERE d IS NOT NULL), '{}'),
+            coalesce(array_agg(n) FILTER (WHERE d IS NOT NULL), '{}'),
+            coalesce(array_agg(q) FILTER (WHERE q IS NOT NULL), '{}'),
+            coalesce(array_agg(n) FILTER (WHERE q IS NOT NULL), '{}')
+     FROM bin CROSS JOIN LATERAL (VALUES (0, minute), (1, minute / 60)) b (grain, bucket)
      WHERE b.grain = 1 AND b.bucket > p_minute / 60 - 720 OR b.grain = 0 AND b.bucket > p_minute - 1440
      GROUP BY b.grain, b.bucket)
 $$;
