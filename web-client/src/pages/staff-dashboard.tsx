@@ -56,16 +56,45 @@ function PartnerFilter(props: { platform: Channel<MetricsState>; current?: strin
     const choose = (code: string): void =>
         navigate(code ? { page: 'partner', code } : { page: 'platform' });
     return (
-        <label class="select">
-            <span class="visually-hidden">Partner</span>
-            <select value={current ?? ''} onChange={(event) => choose(event.currentTarget.value)}>
-                <option value="">All partners</option>
-                {known.map((one) => (
-                    <option key={one.code} value={one.code}>
-                        {one.name}
-                    </option>
-                ))}
-            </select>
-        </label>
+        <>
+            <label class="select">
+                <span class="visually-hidden">Partner</span>
+                <select
+                    value={current ?? ''}
+                    onChange={(event) => choose(event.currentTarget.value)}
+                >
+                    <option value="">All partners</option>
+                    {known.map((one) => (
+                        <option key={one.code} value={one.code}>
+                            {one.name}
+                        </option>
+                    ))}
+                </select>
+            </label>
+            {partners.keys.includes(otherCode) && <CodeField choose={choose} />}
+        </>
+    );
+}
+
+/** The list names the largest partners; the others are reached by their code. */
+function CodeField({ choose }: { choose: (code: string) => void }) {
+    const submit = (event: SubmitEvent): void => {
+        event.preventDefault();
+        const form = event.currentTarget as HTMLFormElement;
+        const code = new FormData(form).get('code');
+        if (typeof code === 'string' && code) choose(code.trim().toUpperCase());
+        form.reset();
+    };
+    return (
+        <form class="field" onSubmit={submit}>
+            <input
+                name="code"
+                aria-label="Code of another partner"
+                placeholder="Other code"
+                pattern="[A-Za-z0-9_\-]{1,32}"
+                autocomplete="off"
+                spellcheck={false}
+            />
+        </form>
     );
 }
