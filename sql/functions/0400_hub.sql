@@ -84,30 +84,35 @@ LANGUAGE sql STABLE AS $$
     WHERE NOT p_from_jobs AND r.partner_id = p_partner
       AND (r.grain = 0 AND r.bucket > p_minute - 1440 OR r.grain = 1 AND r.bucket > p_minute / 60 - 720)
     UNION ALL
-    (WITH job AS (
-        SELECT g.* FROM app.generation_jobs g
+    (WITH job AS MATERIALIZED (
+        SELECT g.requested_at, g.terminal_at, g.first_started_at, g.duration_ms, g.queue_ms, g.tokens, g.units,
+               g.cost_micros, g.state, g.attempt
+        FROM app.generation_jobs g
         WHERE p_from_jobs AND g.partner_id = p_partner AND g.environment = 0 AND g.closed_at IS NULL
         UNION ALL
-        SELECT g.* FROM app.generation_jobs g
+        SELECT g.requested_at, g.terminal_at, g.first_started_at, g.duration_ms, g.queue_ms, g.tokens, g.units,
+               g.cost_micros, g.state, g.attempt
+        FROM app.generation_jobs g
         WHERE p_from_jobs AND g.partner_id = p_partner AND g.environment = 0 AND g.closed_at IS NOT NULL
           AND g.closed_at >= to_timestamp((p_minute / 60 - 719) * 3600.0)),
      change AS (
-        SELECT c.*
-        FROM job g CROSS JOIN LATERAL (VALUES
-            (app.minute(g.requested_at), 1, 0, 0, 0, 0, 0::bigint, 0::bigint, 0::bigint, 0, 0, 0, NULL::bigint, NULL::bigint),
-            (app.minute(g.terminal_at), 0, (g.state = 4)::int, (g.state = 5)::int, (g.state = 6)::int,
-             (g.attempt > 1)::int, coalesce(g.tokens, 0), coalesce(g.units, 0)::bigint, coalesce(g.cost_micros, 0), 0, 0,
-             0, g.duration_ms, NULL),
-            (app.minute(g.first_started_at), 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, NULL, g.queue_ms))
-            c (minute, requested, completed, failed, cancelled, retried, tokens, units, cost_micros, published, started,
-               users, d_ms, q_ms)
-        WHERE c.minute IS NOT NULL
+        SELECT app.minute(g.requested_at) AS minute, 1 AS requested, 0 AS completed, 0 AS failed, 0 AS cancelled,
+               0 AS retried, 0::bigint AS tokens, 0::bigint AS units, 0::bigint AS cost_micros, 0 AS published,
+               0 AS started, 0 AS users
+        FROM job g WHERE g.requested_at IS NOT NULL
         UNION ALL
-        SELECT app.minute(g.published_at), 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, NULL, NULL
+        SELECT app.minute(g.terminal_at), 0, (g.state = 4)::int, (g.state = 5)::int, (g.state = 6)::int,
+               (g.attempt > 1)::int, coalesce(g.tokens, 0), coalesce(g.units, 0), coalesce(g.cost_micros, 0), 0, 0, 0
+        FROM job g WHERE g.terminal_at IS NOT NULL
+        UNION ALL
+        SELECT app.minute(g.first_started_at), 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0
+        FROM job g WHERE g.first_started_at IS NOT NULL
+        UNION ALL
+        SELECT app.minute(g.published_at), 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0
         FROM app.generation_jobs g
         WHERE p_from_jobs AND g.partner_id = p_partner AND g.environment = 0 AND g.published_at IS NOT NULL
         UNION ALL
-        SELECT app.minute(u.last_seen_at), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, NULL, NULL
+        SELECT app.minute(u.last_seen_at), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
         FROM app.end_users u WHERE p_from_jobs AND u.partner_id = p_partner),
      minute AS MATERIALIZED (
         SELECT minute, sum(requested) AS requested, sum(completed) AS completed, sum(failed) AS failed,
@@ -116,8 +121,12 @@ LANGUAGE sql STABLE AS $$
                sum(started) AS started, sum(users) AS users
         FROM change GROUP BY minute),
      bin AS MATERIALIZED (
-        SELECT minute, app.ddsketch_bin(d_ms) AS d, app.ddsketch_bin(q_ms) AS q, count(*)::int AS n
-        FROM change WHERE d_ms IS NOT NULL OR q_ms IS NOT NULL GROUP BY 1, 2, 3)
+        SELECT app.minute(g.terminal_at) AS minute, app.ddsketch_bin(g.duration_ms) AS d, NULL::smallint AS q,
+               count(*)::int AS n
+        FROM job g WHERE g.duration_ms IS NOT NULL GROUP BY 1, 2
+        UNION ALL
+        SELECT app.minute(g.first_started_at), NULL, app.ddsketch_bin(g.queue_ms), count(*)::int
+        FROM job g WHERE g.queue_ms IS NOT NULL GROUP BY 1, 3)
      SELECT 0, minute, requested, completed, failed, cancelled, retried, tokens, units, cost_micros, published,
             started, users, '{}'::smallint[], '{}'::int[], '{}'::smallint[], '{}'::int[]
      FROM minute WHERE minute > p_minute - 1440
@@ -236,16 +245,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' SET jit = off AS $$
                '[' || string_agg('[' || bucket || ',' || users || ']', ',' ORDER BY bucket) || ']'
         FROM r WHERE users <> 0 GROUP BY partner_id, grain
     ), partner AS (
-        SELECT s.code, concat('{"code":"', s.code, '","name":', to_json(s.name), ',', t.text, '}') AS text
+        SELECT s.code, concat('{"code":"', s.code, '","name":', to_json(s.name), ',',
+                              string_agg('"' || m.name || '":' || coalesce(p.text, m.missing), ','), '}') AS text
         FROM scope s
-        CROSS JOIN LATERAL (
-            SELECT string_agg('"' || m.name || '":' || coalesce(p.text, m.missing), ',') AS text, count(p.text) AS n
-            FROM (VALUES ('minutes', '[]'), ('hours', '[]'), ('d_minutes', '[]'), ('q_minutes', '[]'),
-                         ('d_hours', '[]'), ('q_hours', '[]'), ('d_newest', '[]'), ('q_newest', '[]'),
-                         ('d_total', '0'), ('q_total', '0'), ('s', '[0,0,0]'), ('o', '[]'), ('u_minutes', '[]'),
-                         ('u_hours', '[]')) m (name, missing)
-            LEFT JOIN piece p ON p.partner_id = s.partner_id AND p.name = m.name) t
-        WHERE p_scope <> 'platform' OR t.n > 0
+        CROSS JOIN (VALUES ('minutes', '[]'), ('hours', '[]'), ('d_minutes', '[]'), ('q_minutes', '[]'),
+                           ('d_hours', '[]'), ('q_hours', '[]'), ('d_newest', '[]'), ('q_newest', '[]'),
+                           ('d_total', '0'), ('q_total', '0'), ('s', '[0,0,0]'), ('o', '[]'), ('u_minutes', '[]'),
+                           ('u_hours', '[]')) m (name, missing)
+        LEFT JOIN piece p ON p.partner_id = s.partner_id AND p.name = m.name
+        GROUP BY s.partner_id, s.code, s.name
+        HAVING p_scope <> 'platform' OR count(p.text) > 0
     )
     SELECT concat('{"epoch":"', app.db_epoch(), h.epoch, '","seq":', h.seq,
                   ',"at":', app.ms(statement_timestamp()), ',"partners":[',
