@@ -6,24 +6,26 @@
 #define DRAIN_MS 3000
 #define DRAIN_LOOK_MS 20
 
+/* Everything that needs closing is opened whether or not what came before could start, so that
+ * hub_stop finds the same things in either case. */
 int hub_start(struct hub *hub, uv_loop_t *loop, const struct hub_settings *settings,
               const char *secret, size_t secret_length)
 {
     *hub = (struct hub){.settings = settings};
     hub_stats_init(&hub->stats);
-    int error = uv_timer_init(loop, &hub->drain);
+    int errors[] = {
+        uv_timer_init(loop, &hub->drain),
+        feeds_open(&hub->feeds, loop, settings, &hub->stats, &hub->names),
+        channels_open(&hub->channels, loop, settings, &hub->stats, &hub->feeds, &hub->names),
+        sessions_open(&hub->sessions, loop, settings, &hub->stats, &hub->channels, secret,
+                      secret_length),
+    };
     hub->drain.data = hub;
-    if (!error)
-        error = feeds_open(&hub->feeds, loop, settings, &hub->stats, &hub->names);
-    if (!error)
-        error =
-            channels_open(&hub->channels, loop, settings, &hub->stats, &hub->feeds, &hub->names);
-    if (!error)
-        error = sessions_open(&hub->sessions, loop, settings, &hub->stats, &hub->channels, secret,
-                              secret_length);
-    if (!error)
-        error = server_open(loop, settings, &hub->sessions, &hub->feeds, &hub->server);
-    return error;
+    for (size_t i = 0; i < ARRAY_LENGTH(errors); i++) {
+        if (errors[i])
+            return errors[i];
+    }
+    return server_open(loop, settings, &hub->sessions, &hub->feeds, &hub->server);
 }
 
 static void on_channels_closed(void *owner)

@@ -62,7 +62,8 @@ static int run(struct program *program)
     error = hub_start(&program->hub, &program->process.loop, &program->settings, program->secret,
                       program->secret_length);
     if (error) {
-        log_error("cannot serve on %s: %s", program->settings.listen, strerror(-error));
+        log_error("the hub does not start (listen = %s): %s", program->settings.listen,
+                  strerror(-error));
         process_stop(&program->process);
     } else {
         log_info("live on ws://%s/connection/websocket", program->settings.listen);

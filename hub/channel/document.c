@@ -72,18 +72,17 @@ void document_diff(const struct document_kind *kind, const struct document *befo
     size_t i = 0, j = 0;
     document_clear(ret_difference);
     while (i < before->count || j < after->count) {
-        const struct document_leaf *old = i < before->count ? &before->leaves[i] : NULL;
-        const struct document_leaf *new = j < after->count ? &after->leaves[j] : NULL;
-        if (old && (!new || old->key < new->key)) {
+        bool gone = i < before->count &&
+                    (j == after->count || before->leaves[i].key < after->leaves[j].key);
+        if (gone) {
             diff_removal(kind, before, &i, after, j, ret_difference);
             continue;
         }
-        assert(new);
-        if (!old || new->key < old->key || new->value != old->value || new->type != old->type)
+        const struct document_leaf *new = &after->leaves[j++];
+        bool known = i < before->count && before->leaves[i].key == new->key;
+        const struct document_leaf *old = known ? &before->leaves[i++] : NULL;
+        if (!old || new->value != old->value || new->type != old->type)
             *append(ret_difference) = *new;
-        if (old && old->key == new->key)
-            i++;
-        j++;
     }
 }
 

@@ -206,8 +206,10 @@ static void metric_name(const void *owner, struct document_step step, char out[D
         const struct partner_entry *entry = partner_names_by_id(names, step.value);
         (void)snprintf(out, DOCUMENT_NAME_SIZE, "%s", entry ? entry->code : "_other");
     } else {
-        int64_t seconds = grain_seconds[step.kind - STEP_MINUTE + GRAIN_MINUTE];
-        (void)snprintf(out, DOCUMENT_NAME_SIZE, "%" PRId64, step.value * seconds);
+        enum grain grain = step.kind == STEP_MINUTE ? GRAIN_MINUTE
+                           : step.kind == STEP_HOUR ? GRAIN_HOUR
+                                                    : GRAIN_DAY;
+        (void)snprintf(out, DOCUMENT_NAME_SIZE, "%" PRId64, step.value * grain_seconds[grain]);
     }
 }
 

@@ -409,12 +409,3 @@ void feed_detach(struct feed_consumer *consumer)
     consumer->loaded = false;
     after_loss(feed);
 }
-
-void feed_reload(struct feed_consumer *consumer)
-{
-    if (!consumer->feed)
-        return;
-    consumer->loaded = false;
-    after_loss(consumer->feed);
-    ask_snapshot(consumer);
-}

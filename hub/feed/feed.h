@@ -93,7 +93,5 @@ void feed_on_row(struct feed *feed, const char *epoch, int64_t seq, struct feed_
 void feed_on_head(struct feed *feed, const char *epoch, int64_t seq);
 /* Each poll: asks again for snapshots and rows that could not be asked for or failed. */
 void feed_retry(struct feed *feed);
-/* One consumer's state is wrong: a new snapshot, while the others go on. */
-void feed_reload(struct feed_consumer *consumer);
 
 #endif

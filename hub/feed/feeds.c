@@ -199,6 +199,8 @@ static int open_links(struct feeds *feeds)
     error = redis_link_open(feeds->loop, &redis, &feeds->redis);
     if (!error)
         feeds->open++;
+    else
+        log_error("redis: cannot be opened, %s", error == -EINVAL ? "not a URL" : strerror(-error));
     return error;
 }
 

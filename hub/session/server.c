@@ -297,7 +297,7 @@ static void on_listener_closed(uv_handle_t *handle)
     server->listener = -1;
 }
 
-void server_stop_listening(struct server *server)
+static void stop_listening(struct server *server)
 {
     if (!server->listening)
         return;
@@ -349,7 +349,9 @@ int server_open(uv_loop_t *loop, const struct hub_settings *settings, struct ses
 
 void server_close(struct server *server)
 {
-    server_stop_listening(server);
+    if (!server)
+        return;
+    stop_listening(server);
     if (server->context)
         lws_context_destroy(server->context);
 }

@@ -15,10 +15,8 @@ struct server;
 MUST_CHECK int server_open(uv_loop_t *loop, const struct hub_settings *settings,
                            struct sessions *sessions, const struct feeds *feeds,
                            struct server **ret_server);
-/* Accepts no more. */
-void server_stop_listening(struct server *server);
-/* Ends what is left of the connections; their sessions end with them. The server's handles close
- * as the loop runs. */
+/* Accepts no more; ends what is left of the connections; their sessions end with them. The server's
+ * handles close as the loop runs. NULL-safe. */
 void server_close(struct server *server);
 /* After the loop has run dry. NULL-safe. */
 void server_free(struct server *server);

@@ -59,9 +59,9 @@ static void on_ready(struct subscriber *subscriber)
         subscription->recover && view_can_recover(view, subscription->epoch,
                                                   subscription->epoch_length, subscription->offset);
     protocol_open_reply(out, subscription->command_id, METHOD_SUBSCRIBE);
-    buffer_printf(out,
-                  "\"recoverable\":true,\"positioned\":true,\"epoch\":\"%s\",\"offset\":%" PRId64,
-                  view->epoch, view->offset);
+    buffer_append_text(out, "\"recoverable\":true,\"positioned\":true,\"epoch\":");
+    buffer_append_json_string(out, view->epoch, strlen(view->epoch));
+    buffer_printf(out, ",\"offset\":%" PRId64, view->offset);
     if (recovered)
         append_recovered(subscription, out);
     else
