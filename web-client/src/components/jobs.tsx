@@ -1,40 +1,23 @@
+/** The newest jobs of a scope, in an order that can be read while it changes. */
 import {
-    effect,
     type ReadonlySignal,
     type Signal,
     useComputed,
     useSignal,
     useSignalEffect,
 } from '@preact/signals';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
-import {
-    absent,
-    compact,
-    count,
-    duration,
-    elapsed,
-    fullTime,
-    moment,
-    money,
-} from '../format/format';
+import { useMemo, useRef } from 'preact/hooks';
+import { count } from '../format/format';
 import type { Channel } from '../live/channel';
-import { serverNow, tick, tickMs } from '../live/clock';
+import { tick, tickMs } from '../live/clock';
 import { useLive } from '../live/context';
 import type { Job, JobState, JobsState } from '../live/payloads';
 import type { Tree } from '../live/tree';
 import { Copyable, curlLine } from './copy';
-import { Icon, type IconName } from './icon';
+import { Icon } from './icon';
+import { JobRow } from './job-row';
 import { Live } from './live';
 import { type ColumnDef, tableModel } from './table';
-
-const looks: Record<JobState, { icon: IconName; label: string }> = {
-    requested: { icon: 'dots', label: 'Requested' },
-    queued: { icon: 'clock', label: 'Queued' },
-    running: { icon: 'play', label: 'Running' },
-    completed: { icon: 'check', label: 'Completed' },
-    failed: { icon: 'cross', label: 'Failed' },
-    cancelled: { icon: 'dash', label: 'Cancelled' },
-};
 
 const filters = {
     all: { label: 'All', states: undefined },
@@ -46,12 +29,12 @@ const filters = {
 type Filter = keyof typeof filters;
 const filterNames = Object.keys(filters) as Filter[];
 
-interface JobRow {
+interface JobItem {
     id: string;
     job: Tree<Job>;
 }
 
-const columns: ColumnDef<JobRow>[] = [
+const columns: ColumnDef<JobItem>[] = [
     {
         id: 'requested_at',
         accessorFn: (row) => row.job.at('requested_at').peek() ?? 0,
@@ -97,9 +80,9 @@ function useOrder(
     channel: Channel<JobsState>,
     filter: ReadonlySignal<Filter>,
     reading: ReadonlySignal<boolean>,
-): { rows: Signal<JobRow[]>; waiting: Signal<number> } {
+): { rows: Signal<JobItem[]>; waiting: Signal<number> } {
     const model = useMemo(() => tableModel(columns, (row) => row.id), []);
-    const rows = useSignal<JobRow[]>([]);
+    const rows = useSignal<JobItem[]>([]);
     const waiting = useSignal(0);
     const built = useRef({ key: '', at: -tickMs, filter: filter.peek() });
     useSignalEffect(() => {
@@ -168,47 +151,10 @@ export function JobsPanel(props: {
             ) : (
                 <div class="scroll" {...handlers}>
                     <table class="table jobs-table" data-platform={platform} data-cost={cost}>
-                        <thead>
-                            <tr>
-                                <th scope="col" data-column="state">
-                                    State
-                                </th>
-                                <th scope="col" data-column="job">
-                                    Job
-                                </th>
-                                {platform && (
-                                    <th scope="col" data-column="partner">
-                                        Partner
-                                    </th>
-                                )}
-                                <th scope="col" data-column="model">
-                                    Model
-                                </th>
-                                <th scope="col" data-column="requested">
-                                    Requested
-                                </th>
-                                <th scope="col" data-column="wait" class="number">
-                                    Wait
-                                </th>
-                                <th scope="col" data-column="duration" class="number">
-                                    Duration
-                                </th>
-                                <th scope="col" data-column="tokens" class="number">
-                                    Tokens
-                                </th>
-                                {cost && (
-                                    <th scope="col" data-column="cost" class="number">
-                                        Cost
-                                    </th>
-                                )}
-                                <th scope="col" data-column="detail">
-                                    Detail
-                                </th>
-                            </tr>
-                        </thead>
+                        <HeaderRow platform={platform} cost={cost} />
                         <tbody>
                             {visible.map((row) => (
-                                <Row
+                                <JobRow
                                     key={row.id}
                                     id={row.id}
                                     job={row.job}
@@ -231,6 +177,41 @@ export function JobsPanel(props: {
                 </button>
             )}
         </section>
+    );
+}
+
+const headings = [
+    'State',
+    'Job',
+    'Partner',
+    'Model',
+    'Requested',
+    'Wait',
+    'Duration',
+    'Tokens',
+    'Cost',
+    'Detail',
+];
+const numbers = ['Wait', 'Duration', 'Tokens', 'Cost'];
+
+function HeaderRow({ platform, cost }: { platform: boolean; cost: boolean }) {
+    return (
+        <thead>
+            <tr>
+                {headings
+                    .filter((name) => (name !== 'Partner' || platform) && (name !== 'Cost' || cost))
+                    .map((name) => (
+                        <th
+                            key={name}
+                            scope="col"
+                            data-column={name.toLowerCase()}
+                            class={numbers.includes(name) ? 'number' : ''}
+                        >
+                            {name}
+                        </th>
+                    ))}
+            </tr>
+        </thead>
     );
 }
 
@@ -263,160 +244,5 @@ function EmptyJobs({ filter }: { filter: Filter }) {
             </p>
             <Copyable text={curlLine('demo-1')} label="Command that posts one event" />
         </div>
-    );
-}
-
-interface RowProps {
-    id: string;
-    job: Tree<Job>;
-    platform: boolean;
-    cost: boolean;
-}
-
-/** Rendered once per job; afterwards its cells follow their own signals. */
-function Row({ id, job, platform, cost }: RowProps) {
-    const element = useRef<HTMLTableRowElement>(null);
-    useFlash(element, job);
-    return useMemo(
-        () => (
-            <tr ref={element} data-job={id}>
-                <td class="cell-state">
-                    <StateCell job={job} />
-                </td>
-                <th scope="row" class="cell-job" title={id}>
-                    {id.slice(id.indexOf('/') + 1)}
-                </th>
-                {platform && (
-                    <td class="cell-partner">
-                        <Live of={() => job.at('partner').value ?? absent} />
-                    </td>
-                )}
-                <td class="cell-model">
-                    <Live of={() => job.at('model').value ?? absent} />
-                </td>
-                <td class="cell-requested">
-                    <RequestedCell job={job} />
-                </td>
-                <td class="cell-wait number">
-                    <Live of={() => duration(job.at('queue_ms').value)} />
-                </td>
-                <td class="cell-duration number">
-                    <Live of={() => runningTime(job)} />
-                </td>
-                <td class="cell-tokens number">
-                    <Live of={() => compact(job.at('tokens').value)} />
-                </td>
-                {cost && (
-                    <td class="cell-cost number">
-                        <Live of={() => money(job.at('cost').value)} />
-                    </td>
-                )}
-                <td class="cell-detail">
-                    <DetailCell job={job} />
-                </td>
-            </tr>
-        ),
-        [id, job, platform, cost],
-    );
-}
-
-/** A finished job's time, else how long it has been open, counting. */
-function runningTime(job: Tree<Job>): string {
-    const done = job.at('duration_ms').value;
-    if (done !== undefined) return duration(done);
-    const state = job.at('state').value;
-    const from = job.at('requested_at').value;
-    if (from === undefined || state === 'cancelled') return absent;
-    if (state === 'failed') {
-        const at = job.at('failed_at').value;
-        return at === undefined ? absent : duration(at - from);
-    }
-    tick.value;
-    return elapsed(serverNow() - from);
-}
-
-const flashMs = 800;
-
-/**
- * A changed state tints its row for a moment; new rows do not flash. It is switched and not faded: a
- * fade paints sixty times a second for as long as anything happens anywhere.
- */
-function useFlash(element: { readonly current: HTMLTableRowElement | null }, job: Tree<Job>): void {
-    useEffect(() => {
-        const state = job.at('state');
-        let before = state.peek();
-        let timer: ReturnType<typeof setTimeout> | undefined;
-        const stop = effect(() => {
-            const now = state.value;
-            if (now === before) return;
-            before = now;
-            element.current?.setAttribute('data-changed', '');
-            clearTimeout(timer);
-            timer = setTimeout(() => element.current?.removeAttribute('data-changed'), flashMs);
-        });
-        return () => {
-            stop();
-            clearTimeout(timer);
-        };
-    }, [job]);
-}
-
-function StateCell({ job }: { job: Tree<Job> }) {
-    const state = job.at('state').value ?? 'requested';
-    const progress = state === 'running' ? job.at('progress').value : undefined;
-    const attempt = job.at('attempt').value ?? 1;
-    return (
-        <span class="state" data-state={state}>
-            <Icon name={looks[state].icon} />
-            <span>{looks[state].label}</span>
-            {progress !== undefined && <span class="state-progress">{progress} %</span>}
-            {attempt > 1 && (
-                <span class="state-attempt" title={`Attempt ${attempt}`}>
-                    ×{attempt}
-                </span>
-            )}
-        </span>
-    );
-}
-
-function RequestedCell({ job }: { job: Tree<Job> }) {
-    const at = job.at('requested_at').value;
-    if (at === undefined) return <>{absent}</>;
-    return (
-        <time dateTime={new Date(at).toISOString()} title={fullTime(at)}>
-            {moment(at, serverNow())}
-        </time>
-    );
-}
-
-/** Only what a browser may open from here. */
-function safeUrl(text: string | undefined): string | undefined {
-    if (!text || !URL.canParse(text)) return undefined;
-    return /^https?:$/.test(new URL(text).protocol) ? text : undefined;
-}
-
-function DetailCell({ job }: { job: Tree<Job> }) {
-    const state = job.at('state').value;
-    const error = [job.at('error_class').value, job.at('error_message').value].filter(Boolean);
-    const prompt = job.at('prompt').value;
-    const asset = safeUrl(job.at('asset_url').value);
-    const text = state === 'failed' && error.length > 0 ? error.join(': ') : (prompt ?? '');
-    return (
-        <span class="detail" data-state={state}>
-            <span class="detail-text" title={text}>
-                {text}
-            </span>
-            {job.at('published_at').value !== undefined && <span class="tag">Published</span>}
-            {asset && (
-                <a
-                    href={asset}
-                    target="_blank"
-                    rel="noopener noreferrer"
-                    aria-label="Open the asset"
-                >
-                    <Icon name="external" />
-                </a>
-            )}
-        </span>
     );
 }
