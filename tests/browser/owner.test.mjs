@@ -55,13 +55,16 @@ test('a posted event changes the card and the row, in place', async () => {
         stack.event('completed', 'first', { tokens: 1200, cost: '0.05' }, at(25)),
     ]);
     await shows(row, /Completed.*2\.0 s.*25 s.*1,200.*\$0\.0500/);
-    assert.equal(await row.getAttribute('data-marked'), 'yes', 'the same row, not a new one');
     await shows(kpi(page, 'success-rate'), /^Success rate 100% n = 1/);
     await shows(kpi(page, 'p95'), /^Completion p95 25 s n = 1/);
     await shows(kpi(page, 'tokens'), /^Tokens 1,200/);
     await shows(kpi(page, 'cost'), /\$0\.0500/);
     await shows(kpi(page, 'in-flight'), /^0 in flight/);
     await shows(page.locator('[data-partner="ALPHA"]'), /^ALPHA 1 100% 0 25 s 0 0$/);
+
+    await stack.post('BETA', [stack.event('requested', 'second')]);
+    await page.locator('[data-job="BETA/second"]').waitFor();
+    assert.equal(await row.getAttribute('data-marked'), 'yes', 'the same row, not a new one');
     assert.deepEqual(seen.errors, []);
     await context.close();
 });
