@@ -57,9 +57,19 @@ count_ctest() {
         END { print passed + 0, failed + 0, skipped + 0 }' "$log_dir/test-unit.log"
 }
 
+# The tests of the Postgres and Redis links get servers of their own.
+unit_tests() {
+    MH_TEST_PG_DSN="host=$PGHOST dbname=postgres user=admin password=$PGPASSWORD" \
+        MH_TEST_REDIS_URL="unix://$scratch/redis" \
+        ctest --test-dir "$asan" --verbose --parallel "$(nproc)"
+}
+
 stage_unit() {
-    attempt unit test-unit ctest --test-dir "$asan" --verbose --parallel "$(nproc)" || true
     local counts
+    if start_throwaway_postgres unit && start_throwaway_redis; then
+        attempt unit test-unit unit_tests || true
+    fi
+    stop_throwaway
     counts=$(count_ctest)
     [ "$counts" != '0 0 0' ] || counts='0 1 0'
     # shellcheck disable=SC2086 # three words
@@ -68,7 +78,7 @@ stage_unit() {
         show unit '\[  FAILED  \]|\[   LINE   \]|\*\*\*|ERROR: |runtime error:'
 }
 
-start_throwaway_postgres() {
+start_throwaway_postgres() { # STAGE
     scratch=$(mktemp -d /tmp/metrics-hub-test.XXXXXX)
     chmod 711 "$scratch"
     mkdir "$scratch/data"
@@ -76,10 +86,22 @@ start_throwaway_postgres() {
     give_to_postgres "$scratch/data" "$scratch/password"
     export PGHOST=$scratch/data PGUSER=admin PGPASSWORD
     PGPASSWORD=$(cat "$scratch/password")
-    postgres_init "$scratch/data/cluster" "$scratch/password" >"$log_dir/test-sql.log" 2>&1 &&
+    postgres_init "$scratch/data/cluster" "$scratch/password" >"$log_dir/test-$1.log" 2>&1 &&
         start postgres test-postgres INT "$(postgres_bin)/postgres" -D "$scratch/data/cluster" \
             -c listen_addresses= -c unix_socket_directories="$PGHOST" -c fsync=off &&
         wait_for test-postgres up psql -d postgres -qAtXc 'SELECT 1'
+}
+
+start_throwaway_redis() {
+    start self test-redis TERM redis-server --port 0 --unixsocket "$scratch/redis" --save '' \
+        --appendonly no --dir "$scratch" &&
+        wait_for test-redis up redis-cli -s "$scratch/redis" PING
+}
+
+stop_throwaway() {
+    stop_all
+    rm -rf -- "$scratch"
+    unset PGHOST PGUSER PGPASSWORD
 }
 
 sql_tests() {
@@ -91,11 +113,9 @@ sql_tests() {
 
 stage_sql() {
     local status=0 ok bad skip
-    start_throwaway_postgres || status=1
+    start_throwaway_postgres sql || status=1
     [ $status != 0 ] || attempt sql test-sql sql_tests || status=1
-    stop_all
-    rm -rf -- "$scratch"
-    unset PGHOST PGUSER PGPASSWORD
+    stop_throwaway
     ok=$(grep -Ec '^ok ' "$log_dir/test-sql.log" || true)
     bad=$(grep -Ec '^not ok ' "$log_dir/test-sql.log" || true)
     skip=$(grep -Eic '^ok .*# skip' "$log_dir/test-sql.log" || true)
@@ -188,7 +208,7 @@ run_test() {
 
 run_bench() {
     # shellcheck disable=SC2046 # a list of words
-    need_packages $(run_packages)
+    need_packages $(run_packages) wrk
     tick "packages are installed"
     step "programs are built" build cmake_build release -DMH_TESTS=OFF
     build_web

@@ -1,10 +1,10 @@
--- wrk script: POST /v1/events with arguments KEY EVENTS RUN; every event has an id of its own, two
--- events (requested, completed) make a job.
-local key, events, run, sent
+-- wrk script: POST /v1/events with arguments KEYS EVENTS RUN; the keys (comma-separated) take turns,
+-- every event has an id of its own, two events (requested, completed) make a job.
+local keys, turn, events, run, sent = {}, 0
 
 function init(args)
-    key, events, run, sent = args[1], tonumber(args[2]), args[3], 0
-    wrk.headers["Authorization"] = "Bearer " .. key
+    for key in args[1]:gmatch("[^,]+") do keys[#keys + 1] = "Bearer " .. key end
+    events, run, sent = tonumber(args[2]), args[3], 0
     wrk.headers["Content-Type"] = events > 1 and "application/cloudevents-batch+json"
         or "application/cloudevents+json"
 end
@@ -27,6 +27,8 @@ function request()
         for i = 1, events do list[i] = event() end
         body = "[" .. table.concat(list, ",") .. "]"
     end
+    turn = turn % #keys + 1
+    wrk.headers["Authorization"] = keys[turn]
     return wrk.format("POST", "/v1/events", nil, body)
 end
 

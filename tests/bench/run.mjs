@@ -61,14 +61,14 @@ async function plainInsert(stack, batches) {
             run(`${stack.postgres.binaries}/psql`, ['-qX', '-v', 'ON_ERROR_STOP=1', '-d', stack.postgres.dsn, '-f', file]))));
 }
 
-/** Load by wrk: `events` per request, unique ids, for `seconds`; requests that were answered 200. */
+/** Load by wrk: `events` per request, unique ids, partners in turn, for `seconds`. */
 async function wrk(stack, events, seconds, connections) {
     const pids = { ingest: stack.ingest.process.pid, postgres: stack.postgres.child.process.pid };
     const { result, cpu } = await measured(pids, () =>
         run('wrk', [
             '--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`,
             '--script', path.join(here, 'events.lua'), stack.ingestUrl, '--',
-            stack.keys.ALPHA, String(events), randomBytes(6).toString('hex'),
+            Object.values(stack.keys).join(','), String(events), randomBytes(6).toString('hex'),
         ]));
     const [, requests, ms, bad] = /requests=(\d+) ms=([\d.]+) bad=(\d+)/.exec(result.stdout);
     if (Number(bad)) throw new Error(`${bad} of ${requests} requests failed\n${result.stdout}`);
@@ -105,7 +105,7 @@ async function live(stack) {
     report('hub memory per connection, 5,000 idle sockets', Math.round(idle.bytes), 'bytes', 'RSS, one subscription each');
 }
 
-const stack = await startStack({ partners: ['ALPHA', 'BETA'], postgres: { fsync: 'on' }, ingest: { rate: 0 } });
+const stack = await startStack({ partners: ['ALPHA', 'BETA', 'GAMMA', 'DELTA'], postgres: { fsync: 'on' }, ingest: { rate: 0 } });
 try {
     await ingest(stack);
     await live(stack);
