@@ -75,6 +75,8 @@ void transport_close(struct transport *transport, enum protocol_close reason)
     struct connection *connection = lws_wsi_user(wsi_of(transport));
     connection->closing = reason;
     lws_set_timer_usecs(wsi_of(transport), 1);
+    /* libwebsockets 4.3 arms its timers only after an event of its own. */
+    lws_cancel_service_pt(wsi_of(transport));
 }
 
 /* What the RECEIVE and TIMER callbacks return: -1, once, begins the close with its code. */
