@@ -75,6 +75,8 @@ void transport_close(struct transport *transport, enum protocol_close reason)
     struct connection *connection = lws_wsi_user(wsi_of(transport));
     connection->closing = reason;
     lws_set_timer_usecs(wsi_of(transport), 1);
+    /* Its timers are only looked at after some input or output. */
+    lws_cancel_service(lws_get_context(wsi_of(transport)));
     /* libwebsockets 4.3 arms its timers only after an event of its own. */
     lws_cancel_service_pt(wsi_of(transport));
 }
