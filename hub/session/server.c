@@ -77,8 +77,6 @@ void transport_close(struct transport *transport, enum protocol_close reason)
     lws_set_timer_usecs(wsi_of(transport), 1);
     /* Its timers are only looked at after some input or output. */
     lws_cancel_service(lws_get_context(wsi_of(transport)));
-    /* libwebsockets 4.3 arms its timers only after an event of its own. */
-    lws_cancel_service_pt(wsi_of(transport));
 }
 
 /* What the RECEIVE and TIMER callbacks return: -1, once, begins the close with its code. */
