@@ -257,23 +257,25 @@ static struct channel *of_consumer(struct feed_consumer *consumer)
     return CONTAINER_OF(consumer, struct channel, consumer);
 }
 
-static int on_load(struct feed_consumer *consumer, const json_t *snapshot)
+static void take_state(struct channel *channel, struct snapshot *snapshot)
 {
-    struct channel *channel = of_consumer(consumer);
-    if (!is_metrics(channel)) {
+    if (is_metrics(channel)) {
+        reconciler_reset(&channel->reconciler);
+        metric_scope_free(channel->scope);
+        channel->scope = snapshot->scope;
+        snapshot->scope = NULL;
+    } else {
         job_state_clear(channel->jobs);
-        return job_state_load(channel->jobs, snapshot);
+        free(channel->jobs);
+        channel->jobs = snapshot->jobs;
+        snapshot->jobs = NULL;
     }
-    reconciler_reset(&channel->reconciler);
-    metric_scope_free(channel->scope);
-    channel->scope = metric_scope_new(channel->parsed.platform, channel->context->names,
-                                      time_wall_ms(), channel->context->settings->stuck_after_ms);
-    return metric_scope_load(channel->scope, snapshot);
 }
 
-static void on_loaded(struct feed_consumer *consumer)
+static void on_loaded(struct feed_consumer *consumer, struct snapshot *snapshot)
 {
     struct channel *channel = of_consumer(consumer);
+    take_state(channel, snapshot);
     channel->state = CHANNEL_LIVE;
     schedule(channel);
     while (!list_empty(&channel->waiting))
@@ -333,8 +335,7 @@ static void on_absent(struct feed_consumer *consumer)
     note_idle(channel);
 }
 
-static const struct feed_consumer_ops consumer_ops = {.load = on_load,
-                                                      .loaded = on_loaded,
+static const struct feed_consumer_ops consumer_ops = {.loaded = on_loaded,
                                                       .apply = on_apply,
                                                       .changed = on_changed,
                                                       .reset = on_reset,
@@ -393,7 +394,11 @@ struct channel *channel_new(const struct channel_context *context, const char *n
     (void)error;
     channel->tick.data = channel;
     channel->consumer = (struct feed_consumer){
-        .ops = &consumer_ops, .kind = is_metrics(channel) ? FEED_METRICS : FEED_JOBS};
+        .ops = &consumer_ops,
+        .request = {.kind = is_metrics(channel) ? SNAPSHOT_METRICS : SNAPSHOT_JOBS,
+                    .platform = parsed->platform,
+                    .stuck_after_ms = context->settings->stuck_after_ms,
+                    .names = context->names}};
     if (is_metrics(channel)) {
         reconciler_init(&channel->reconciler, channel,
                         monotonic_ms() + context->settings->reconcile_interval_ms);

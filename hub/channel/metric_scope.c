@@ -86,6 +86,26 @@ int metric_scope_load(struct metric_scope *scope, const json_t *snapshot)
     return error;
 }
 
+static int by_id(const void *left, const void *right)
+{
+    const struct scope_partner *a = left, *b = right;
+    return (a->entry->id > b->entry->id) - (a->entry->id < b->entry->id);
+}
+
+void metric_scope_use_names(struct metric_scope *scope, struct partner_names *names)
+{
+    for (uint32_t i = 0; i < scope->names->count; i++) {
+        const struct partner_entry *entry = scope->names->by_id[i];
+        if (entry->version)
+            partner_names_set(names, entry->code, entry->name);
+    }
+    for (size_t i = 0; i < scope->partner_count; i++)
+        scope->partners[i].entry = partner_names_get(names, scope->partners[i].entry->code);
+    if (scope->partner_count)
+        qsort(scope->partners, scope->partner_count, sizeof(*scope->partners), by_id);
+    scope->names = names;
+}
+
 void metric_scope_apply(struct metric_scope *scope, const struct feed_delta *delta)
 {
     metric_state_apply(scope->total, delta);

@@ -32,6 +32,8 @@ struct metric_scope *metric_scope_new(bool platform, struct partner_names *names
 void metric_scope_free(struct metric_scope *scope);
 /* `snapshot`: the parsed JSON. 0 or -EINVAL: the scope is then useless. */
 MUST_CHECK int metric_scope_load(struct metric_scope *scope, const json_t *snapshot);
+/* Moves the scope to another directory, to which its partners are added. */
+void metric_scope_use_names(struct metric_scope *scope, struct partner_names *names);
 void metric_scope_apply(struct metric_scope *scope, const struct feed_delta *delta);
 void metric_scope_advance(struct metric_scope *scope, int64_t now_ms);
 /* See metric_state_equal. */

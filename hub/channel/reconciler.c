@@ -26,7 +26,9 @@ void reconciler_init(struct reconciler *reconciler, struct channel *channel, int
 void reconciler_reset(struct reconciler *reconciler)
 {
     feed_query_drop(reconciler->query);
+    snapshot_job_drop(reconciler->job);
     reconciler->query = NULL;
+    reconciler->job = NULL;
     forget_recorded(reconciler);
     metric_scope_free(reconciler->fresh);
     reconciler->fresh = NULL;
@@ -92,45 +94,44 @@ static void catch_up(struct reconciler *reconciler)
         reconciler_reset(reconciler); /* answered by a replica that lags: next time */
 }
 
-static bool load(struct reconciler *reconciler, const char *text, size_t length)
+static void on_decoded(void *owner, struct snapshot *snapshot)
 {
-    struct channel *channel = reconciler->channel;
-    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-    const char *epoch = json_string_value(json_object_get(root, "epoch"));
-    bool usable =
-        epoch && channel->consumer.loaded && strcmp(epoch, channel->consumer.feed->epoch) == 0;
-    if (usable) {
-        int64_t at_ms = json_integer_value(json_object_get(root, "at"));
-        reconciler->fresh_seq = json_integer_value(json_object_get(root, "seq"));
-        reconciler->fresh = metric_scope_new(channel->parsed.platform, channel->context->names,
-                                             at_ms, channel->context->settings->stuck_after_ms);
-        usable = metric_scope_load(reconciler->fresh, root) == 0;
+    struct reconciler *reconciler = owner;
+    const struct channel *channel = reconciler->channel;
+    reconciler->job = NULL;
+    if (!snapshot || !channel->consumer.loaded ||
+        strcmp(snapshot->epoch, channel->consumer.feed->epoch) != 0) {
+        reconciler_reset(reconciler);
+        return;
     }
-    json_decref(root);
-    return usable;
+    reconciler->fresh = snapshot->scope;
+    reconciler->fresh_seq = snapshot->seq;
+    snapshot->scope = NULL;
+    catch_up(reconciler);
 }
 
 static void on_answer(void *owner, const struct pg_result *result)
 {
     struct reconciler *reconciler = owner;
+    struct channel *channel = reconciler->channel;
     reconciler->query = NULL;
     size_t length = 0;
     bool usable = pg_result_failure(result) == PG_OK && pg_result_rows(result) == 1;
     const char *text = usable ? pg_result_text(result, 0, 0, &length) : NULL;
-    if (text && load(reconciler, text, length)) {
-        catch_up(reconciler);
+    if (text)
+        reconciler->job = snapshot_job_start(channel->context->loop, &channel->consumer.request,
+                                             text, length, on_decoded, reconciler);
+    if (reconciler->job)
         return;
-    }
-    if (pg_result_failure(result) != PG_OK)
-        log_warning("channel %s: not compared: %s", reconciler->channel->name,
-                    pg_result_message(result));
+    log_warning("channel %s: not compared: %s", channel->name, pg_result_message(result));
     reconciler_reset(reconciler);
 }
 
 void reconciler_second(struct reconciler *reconciler, int64_t now_ms)
 {
     struct channel *channel = reconciler->channel;
-    if (now_ms < reconciler->due_ms || !channel->consumer.loaded || reconciler->query)
+    if (now_ms < reconciler->due_ms || !channel->consumer.loaded || reconciler->query ||
+        reconciler->job)
         return;
     reconciler_reset(reconciler);
     reconciler->due_ms = now_ms + channel->context->settings->reconcile_interval_ms;

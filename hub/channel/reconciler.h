@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/channel/snapshot.h"
 #include "hub/feed/feed_db.h"
 #include "hub/feed/feed_delta.h"
 
@@ -27,6 +28,7 @@ struct reconciler {
     enum reconciler_state state;
     struct channel *channel;
     struct feed_query *query;
+    struct snapshot_job *job;
     int64_t due_ms;        /* monotonic */
     int64_t recorded_from; /* the channel's position when it began */
     size_t recorded_count, recorded_capacity;

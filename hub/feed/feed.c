@@ -18,13 +18,15 @@ static struct log_limit query_limit = {.interval_ms = 1000};
 static void read_begin(struct feed *feed);
 static void on_snapshot(void *owner, const struct pg_result *result);
 
-struct feed *feed_new(const char *scope, struct pg_pool *pool, struct hub_stats *stats)
+struct feed *feed_new(const char *scope, uv_loop_t *loop, struct pg_pool *pool,
+                      struct hub_stats *stats)
 {
     struct feed *feed = memory_zalloc(sizeof(*feed));
     feed->platform = strcmp(scope, FEED_SCOPE_PLATFORM) == 0;
     (void)snprintf(feed->scope, sizeof(feed->scope), "%s", scope);
     (void)snprintf(feed->name, sizeof(feed->name), feed->platform ? "feed:%s" : "feed:partner:%s",
                    scope);
+    feed->loop = loop;
     feed->pool = pool;
     feed->stats = stats;
     list_init(&feed->consumers);
@@ -181,14 +183,22 @@ void feed_on_row(struct feed *feed, const char *epoch, int64_t seq, struct feed_
 static void ask_snapshot(struct feed_consumer *consumer)
 {
     const struct feed *feed = consumer->feed;
-    if (consumer->query)
+    if (consumer->query || consumer->job)
         return;
-    if (consumer->kind == FEED_METRICS)
+    if (consumer->request.kind == SNAPSHOT_METRICS)
         consumer->query =
             feed_db_metrics_snapshot(feed->pool, feed->scope, false, on_snapshot, consumer);
     else
         consumer->query =
             feed_db_jobs_snapshot(feed->pool, feed->scope, JOBS_ROWS, on_snapshot, consumer);
+}
+
+static void forget_snapshot(struct feed_consumer *consumer)
+{
+    feed_query_drop(consumer->query);
+    snapshot_job_drop(consumer->job);
+    consumer->query = NULL;
+    consumer->job = NULL;
 }
 
 /* Everything starts again. */
@@ -199,8 +209,7 @@ static void reset(struct feed *feed)
     LIST_FOR_EACH(link, next, &feed->consumers)
     {
         struct feed_consumer *consumer = LIST_ITEM(link, struct feed_consumer, link);
-        feed_query_drop(consumer->query);
-        consumer->query = NULL;
+        forget_snapshot(consumer);
         if (consumer->loaded) {
             consumer->loaded = false;
             consumer->ops->reset(consumer);
@@ -209,45 +218,41 @@ static void reset(struct feed *feed)
     }
 }
 
-/* Takes over a consumer that now has a state at (epoch, seq). */
-static void place(struct feed_consumer *consumer, const char *epoch, int64_t seq)
+/* Takes over a consumer that now has a state. */
+static void place(struct feed_consumer *consumer, struct snapshot *snapshot)
 {
     struct feed *feed = consumer->feed;
-    if (feed->state != FEED_SNAPSHOT && strcmp(feed->epoch, epoch) != 0)
+    if (feed->state != FEED_SNAPSHOT && strcmp(feed->epoch, snapshot->epoch) != 0)
         reset(feed);
     if (feed->state == FEED_SNAPSHOT) {
-        (void)snprintf(feed->epoch, sizeof(feed->epoch), "%s", epoch);
-        feed->seq = seq;
+        (void)snprintf(feed->epoch, sizeof(feed->epoch), "%s", snapshot->epoch);
+        feed->seq = snapshot->seq;
         set_state(feed, FEED_LIVE);
     }
-    feed_query_drop(consumer->query);
-    consumer->query = NULL;
+    forget_snapshot(consumer);
     consumer->loaded = true;
-    consumer->seq = seq;
-    note_highest(feed, seq);
+    consumer->seq = snapshot->seq;
+    note_highest(feed, snapshot->seq);
     for (size_t i = 0; i < feed->pending_count; i++)
         note_highest(feed, feed->pending[i].seq);
     lowest_position(feed);
-    consumer->ops->loaded(consumer);
+    consumer->ops->loaded(consumer, snapshot);
     if (feed->state == FEED_LIVE)
         catch_up(feed);
 }
 
-static int load(struct feed_consumer *consumer, const char *text, size_t length, char *epoch,
-                int64_t *seq)
+static void on_decoded(void *owner, struct snapshot *snapshot)
 {
-    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-    const json_t *epoch_value = json_object_get(root, "epoch");
-    const json_t *seq_value = json_object_get(root, "seq");
-    int error = -EINVAL;
-    size_t epoch_length = json_string_length(epoch_value);
-    if (epoch_length && epoch_length < FEED_EPOCH_SIZE && json_is_integer(seq_value)) {
-        (void)snprintf(epoch, FEED_EPOCH_SIZE, "%s", json_string_value(epoch_value));
-        *seq = json_integer_value(seq_value);
-        error = consumer->ops->load(consumer, root);
+    struct feed_consumer *consumer = owner;
+    struct feed *feed = consumer->feed;
+    consumer->job = NULL;
+    if (!snapshot) {
+        feed->stats->snapshot_failures++;
+        log_error("feed %s: snapshot is not of the agreed form", feed->name);
+        return;
     }
-    json_decref(root);
-    return error;
+    feed->stats->snapshots++;
+    place(consumer, snapshot);
 }
 
 static void on_snapshot(void *owner, const struct pg_result *result)
@@ -263,19 +268,11 @@ static void on_snapshot(void *owner, const struct pg_result *result)
     }
     size_t length = 0;
     const char *text = pg_result_rows(result) ? pg_result_text(result, 0, 0, &length) : NULL;
-    if (!text) {
+    if (text)
+        consumer->job =
+            snapshot_job_start(feed->loop, &consumer->request, text, length, on_decoded, consumer);
+    else
         consumer->ops->absent(consumer);
-        return;
-    }
-    char epoch[FEED_EPOCH_SIZE];
-    int64_t seq = 0;
-    if (load(consumer, text, length, epoch, &seq)) {
-        feed->stats->snapshot_failures++;
-        log_error("feed %s: snapshot is not of the agreed form", feed->name);
-        return;
-    }
-    feed->stats->snapshots++;
-    place(consumer, epoch, seq);
 }
 
 /* ---- the log ---- */
@@ -371,6 +368,7 @@ void feed_attach(struct feed *feed, struct feed_consumer *consumer)
     consumer->feed = feed;
     consumer->loaded = false;
     consumer->query = NULL;
+    consumer->job = NULL;
     list_append(&feed->consumers, &consumer->link);
     if (feed->state == FEED_IDLE)
         set_state(feed, FEED_SNAPSHOT);
@@ -402,9 +400,8 @@ void feed_detach(struct feed_consumer *consumer)
     struct feed *feed = consumer->feed;
     if (!feed)
         return;
-    feed_query_drop(consumer->query);
+    forget_snapshot(consumer);
     list_remove(&consumer->link);
-    consumer->query = NULL;
     consumer->feed = NULL;
     consumer->loaded = false;
     after_loss(feed);

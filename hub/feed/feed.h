@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "hub/channel/snapshot.h"
 #include "hub/feed/feed_db.h"
 #include "hub/feed/feed_delta.h"
 #include "hub/stats.h"
@@ -30,15 +31,11 @@ enum feed_state {
     FEED_READING   /* filling a gap from the log; what Redis brings waits */
 };
 
-enum feed_snapshot_kind { FEED_METRICS, FEED_JOBS };
-
 struct feed_consumer;
 
 struct feed_consumer_ops {
-    /* Replaces the consumer's state by the snapshot's. 0, or -EINVAL: unusable. */
-    int (*load)(struct feed_consumer *consumer, const json_t *snapshot);
-    /* The snapshot is in place, at consumer->seq of the feed's epoch. */
-    void (*loaded)(struct feed_consumer *consumer);
+    /* Takes the state out of the snapshot; it stands at consumer->seq of the feed's epoch. */
+    void (*loaded)(struct feed_consumer *consumer, struct snapshot *snapshot);
     void (*apply)(struct feed_consumer *consumer, int64_t seq, struct feed_delta *delta);
     /* After one or more rows were applied. */
     void (*changed)(struct feed_consumer *consumer);
@@ -52,10 +49,11 @@ struct feed_consumer {
     struct list link;
     struct feed *feed; /* NULL: not attached */
     const struct feed_consumer_ops *ops;
-    enum feed_snapshot_kind kind;
+    struct snapshot_request request;
     bool loaded;
-    int64_t seq; /* of the last row in its state */
-    struct feed_query *query;
+    int64_t seq;              /* of the last row in its state */
+    struct feed_query *query; /* for its snapshot */
+    struct snapshot_job *job; /* that decodes it */
 };
 
 struct feed_pending {
@@ -73,6 +71,7 @@ struct feed {
     int64_t seq;                 /* the lowest of the loaded consumers' */
     int64_t highest_seq;         /* known to exist */
     struct list consumers;
+    uv_loop_t *loop;
     struct pg_pool *pool; /* borrowed */
     struct hub_stats *stats;
     struct feed_query *read;
@@ -80,7 +79,8 @@ struct feed {
     struct feed_pending pending[FEED_PENDING_MAX];
 };
 
-struct feed *feed_new(const char *scope, struct pg_pool *pool, struct hub_stats *stats);
+struct feed *feed_new(const char *scope, uv_loop_t *loop, struct pg_pool *pool,
+                      struct hub_stats *stats);
 /* NULL-safe; no consumer may be attached. */
 void feed_free(struct feed *feed);
 /* Asks for the consumer's snapshot; `loaded` or `absent` follows, however long it takes. */

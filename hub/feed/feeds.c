@@ -133,7 +133,7 @@ void feeds_attach(struct feeds *feeds, const char *scope, struct feed_consumer *
     (void)snprintf(name, sizeof(name), platform ? "feed:%s" : "feed:partner:%s", scope);
     struct feed *feed = find(feeds, name);
     if (!feed) {
-        feed = feed_new(scope, feeds->pool, feeds->stats);
+        feed = feed_new(scope, feeds->loop, feeds->pool, feeds->stats);
         HASH_ADD_STR(feeds->by_name, name, feed);
         feeds->stats->feeds++;
     }
