@@ -30,7 +30,7 @@ static const struct setting settings[] = {
     {NAMED(max_depth, INTEGER), "16", 2, 64, true, false, "Deepest nesting of an event's JSON"},
     {NAMED(max_connections, INTEGER), "4096", 1, 1000000, false, false,
      "Most connections at a time"},
-    {NAMED(rate, INTEGER), "0", 0, 10000000, true, false,
+    {NAMED(rate, INTEGER), "20000", 0, 10000000, true, false,
      "Events per second of a key that has no limit of its own; 0: any number"},
     {NAMED(queue_events, INTEGER), "50000", 1, 10000000, false, false,
      "Most events that wait for Postgres; past it 503"},

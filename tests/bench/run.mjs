@@ -105,7 +105,7 @@ async function live(stack) {
     report('hub memory per connection, 5,000 idle sockets', Math.round(idle.bytes), 'bytes', 'RSS, one subscription each');
 }
 
-const stack = await startStack({ partners: ['ALPHA', 'BETA', 'GAMMA', 'DELTA'], postgres: { fsync: 'on' }, ingest: { rate: 0 } });
+const stack = await startStack({ partners: ['ALPHA', 'BETA', 'GAMMA', 'DELTA'], postgres: { fsync: 'on' }, ingest: { rate: 10000000 } });
 try {
     await ingest(stack);
     await live(stack);
