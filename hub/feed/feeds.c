@@ -7,6 +7,7 @@
 
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
+#include "shared/base/time.h"
 
 #define POSTGRES_LINKS 2
 #define POSTGRES_QUEUE 4096
@@ -59,9 +60,9 @@ static void on_message(void *owner, const char *channel, const char *bytes, size
 static void on_redis_state(void *owner, bool up)
 {
     struct feeds *feeds = owner;
-    if (feeds->redis_up == up)
+    if (!feeds->redis_down_since_us == up)
         return;
-    feeds->redis_up = up;
+    feeds->redis_down_since_us = up ? 0 : time_wall_us();
     if (up)
         log_info("redis is back: live");
     else
@@ -164,6 +165,10 @@ static void on_postgres_state(void *owner, struct pg_link *link, enum pg_link_st
     (void)link;
     if (state == PG_LINK_UP)
         poll_soon(feeds);
+    if (feeds_postgres_up(feeds))
+        feeds->postgres_down_since_us = 0;
+    else if (!feeds->postgres_down_since_us)
+        feeds->postgres_down_since_us = time_wall_us();
 }
 
 static void on_part_closed(void *owner)
@@ -207,7 +212,13 @@ static int open_links(struct feeds *feeds)
 int feeds_open(struct feeds *feeds, uv_loop_t *loop, const struct hub_settings *settings,
                struct hub_stats *stats, struct partner_names *names)
 {
-    *feeds = (struct feeds){.loop = loop, .settings = settings, .stats = stats, .names = names};
+    int64_t now_us = time_wall_us();
+    *feeds = (struct feeds){.loop = loop,
+                            .settings = settings,
+                            .stats = stats,
+                            .names = names,
+                            .postgres_down_since_us = now_us,
+                            .redis_down_since_us = now_us};
     int error = uv_timer_init(loop, &feeds->poll_timer);
     if (error)
         return error;

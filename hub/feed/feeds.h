@@ -23,8 +23,8 @@ struct feeds {
     struct feed *by_name;
     uv_timer_t poll_timer;
     struct feed_query *heads, *partners;
-    bool redis_up;
-    unsigned open; /* handles and links still to close */
+    int64_t postgres_down_since_us, redis_down_since_us; /* wall clock; 0: up */
+    unsigned open;                                       /* handles and links still to close */
     void (*on_closed)(void *owner);
     void *owner;
 };

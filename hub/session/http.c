@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "shared/base/time.h"
+
 #define JSON_TYPE "application/json"
 
 static const char *text_of(bool value)
@@ -9,17 +11,28 @@ static const char *text_of(bool value)
     return value ? "true" : "false";
 }
 
+static void append_link(struct buffer *out, const char *name, int64_t down_since_us)
+{
+    char since[TIME_RFC3339_SIZE];
+    buffer_printf(out, ",\"%s\":{\"up\":%s", name, text_of(!down_since_us));
+    if (down_since_us) {
+        time_format_rfc3339(down_since_us, since);
+        buffer_printf(out, ",\"degraded_since\":\"%s\"", since);
+    }
+    buffer_append_text(out, "}");
+}
+
 /* Without Redis everything still arrives, a second later: ready, but said. */
 static void answer_ready(const struct sessions *sessions, const struct feeds *feeds,
                          struct http_answer *answer)
 {
-    bool postgres = feeds_postgres_up(feeds);
-    bool ready = postgres && !sessions->draining;
+    bool ready = feeds_postgres_up(feeds) && !sessions->draining;
     answer->status = ready ? 200 : 503;
-    buffer_printf(&answer->body,
-                  "{\"ready\":%s,\"postgres\":%s,\"redis\":%s,\"degraded\":%s,\"draining\":%s}\n",
-                  text_of(ready), text_of(postgres), text_of(feeds->redis_up),
-                  text_of(!feeds->redis_up), text_of(sessions->draining));
+    buffer_printf(&answer->body, "{\"ready\":%s,\"draining\":%s", text_of(ready),
+                  text_of(sessions->draining));
+    append_link(&answer->body, "postgres", feeds->postgres_down_since_us);
+    append_link(&answer->body, "redis", feeds->redis_down_since_us);
+    buffer_append_text(&answer->body, "}\n");
 }
 
 void http_answer(const struct sessions *sessions, const struct feeds *feeds, const char *path,

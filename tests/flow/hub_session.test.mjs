@@ -224,7 +224,7 @@ test('the door: path, origin, pages', async () => {
     const ready = await page('/readyz');
     assert.equal(ready.status, 200);
     assert.deepEqual(await ready.json(), {
-        ready: true, postgres: true, redis: true, degraded: false, draining: false,
+        ready: true, draining: false, postgres: { up: true }, redis: { up: true },
     });
     const metrics = await page('/metrics');
     assert.match(metrics.headers.get('content-type'), /text\/plain; version=0\.0\.4/);
