@@ -359,7 +359,9 @@ static int conclude(const struct replay *replay)
            (double)(replay->accepted + replay->duplicates) / seconds, replay->requests,
            poster_retries(replay->poster));
     if (settled < replay->plan.event_count)
-        return command_failed(NAME, "%" PRIu64 " events are not stored",
+        return command_failed(NAME,
+                              "%" PRIu64 " events are not stored; conflicts mean that the trace was"
+                              " replayed here before: give the --end that it printed then",
                               replay->plan.event_count - settled);
     return replay->failed || replay->rejected || replay->taken_damaged ? EXIT_FAILED : EXIT_DONE;
 }
@@ -387,6 +389,9 @@ static int set_shift(struct replay *replay)
         command_failed(NAME, "end: '%s' is no RFC 3339 time such as 2026-11-21T12:00:00Z", end);
         return EXIT_USAGE;
     }
+    char text[TIME_RFC3339_SIZE];
+    time_format_rfc3339(end_us, text);
+    fprintf(stderr, "to go on with this replay if it is interrupted: --end %s\n", text);
     replay->shift_ms = end_us / 1000 - replay->trace.last_ms;
     return 0;
 }
