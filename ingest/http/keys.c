@@ -112,7 +112,7 @@ static bool key_fresh(const struct key *key)
  * only to who has its secret. */
 static enum reason key_judge(const struct key *key, const struct attempt *attempt)
 {
-    bool same = sodium_memcmp(key->hash, attempt->presented.hash, sizeof(key->hash)) == 0;
+    bool same = api_key_hash_equal(&attempt->presented, key->hash);
     if (!key->known || !same || key->environment != (int)attempt->presented.environment)
         return REASON_KEY_INVALID;
     if (key->revoked)

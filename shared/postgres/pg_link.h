@@ -86,7 +86,5 @@ const char *pg_result_text(const struct pg_result *result, int row, int column, 
 /* Integer and boolean columns; `missing` for SQL NULL. */
 int64_t pg_result_i64(const struct pg_result *result, int row, int column, int64_t missing);
 bool pg_result_bool(const struct pg_result *result, int row, int column);
-/* A bytea column: how many bytes were written, -1 if NULL or longer than `size`. */
-int pg_result_bytes(const struct pg_result *result, int row, int column, void *out, size_t size);
 
 #endif

@@ -79,28 +79,3 @@ bool pg_result_bool(const struct pg_result *result, int row, int column)
     const char *text = pg_result_text(result, row, column, NULL);
     return text && text[0] == 't';
 }
-
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
-int pg_result_bytes(const struct pg_result *result, int row, int column, void *out, size_t size)
-{
-    size_t length = 0;
-    const char *text = pg_result_text(result, row, column, &length);
-    if (!text || length < 2 || text[0] != '\\' || text[1] != 'x' || (length - 2) / 2 > size)
-        return -1;
-    unsigned char *bytes = out;
-    size_t count = (length - 2) / 2;
-    for (size_t i = 0; i < count; i++) {
-        int high = hex_digit(text[2 + 2 * i]);
-        int low = hex_digit(text[3 + 2 * i]);
-        if (high < 0 || low < 0)
-            return -1;
-        bytes[i] = (unsigned char)(high << 4 | low);
-    }
-    return (int)count;
-}
