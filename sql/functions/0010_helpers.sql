@@ -16,12 +16,17 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 
 -- The log's identity: another cluster, a promoted standby, a restored or re-created database is
 -- another history, and positions in the one mean nothing in the other.
--- (plpgsql keeps its plan; an SQL function would be planned anew at each call.)
+-- The timeline is that of the log being written: the control file learns of a promotion only with its
+-- next checkpoint, minutes later. (plpgsql keeps its plan; an SQL function would be planned anew at
+-- each call.)
 CREATE OR REPLACE FUNCTION app.db_epoch() RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 BEGIN
     RETURN left(md5(concat_ws('.', (SELECT s.system_identifier FROM pg_catalog.pg_control_system() s),
-                              (SELECT c.timeline_id FROM pg_catalog.pg_control_checkpoint() c),
+                              CASE WHEN pg_catalog.pg_is_in_recovery()
+                                   THEN (SELECT c.timeline_id FROM pg_catalog.pg_control_checkpoint() c)
+                                   ELSE ('x' || left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8))
+                                        ::bit(32)::int END,
                               (SELECT d.oid FROM pg_catalog.pg_database d
                                WHERE d.datname = pg_catalog.current_database()))), 8);
 END

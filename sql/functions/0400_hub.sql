@@ -1,10 +1,11 @@
 -- What the hub reads (EXECUTE for mh_hub). Each function is one statement, hence one snapshot: the state
 -- it returns and the seq it names belong together.
 
+-- `version` is raised when a thread's members change.
 CREATE FUNCTION api.heads(p_channels text[])
-RETURNS TABLE (channel text, epoch text, seq bigint)
+RETURNS TABLE (channel text, epoch text, seq bigint, version int)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-    SELECT h.channel, e.epoch || h.epoch, h.seq
+    SELECT h.channel, e.epoch || h.epoch, h.seq, h.members_version
     FROM app.channel_head h, (SELECT app.db_epoch() AS epoch) e
     WHERE h.channel = ANY (p_channels)
 $$;
