@@ -6,6 +6,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "shared/base/sha256.h"
+
 #define PREFIX_LENGTH 8
 #define PUBLIC_ID_LENGTH (API_KEY_PUBLIC_ID_SIZE - 1)
 #define SECRET_LENGTH 43
@@ -16,7 +18,7 @@
 #define SECRET_AT (PUBLIC_ID_AT + PUBLIC_ID_LENGTH + 1)
 #define CHECKSUM_AT (SECRET_AT + SECRET_LENGTH)
 
-_Static_assert(API_KEY_HASH_BYTES == crypto_hash_sha256_BYTES, "SHA-256");
+_Static_assert(API_KEY_HASH_BYTES == SHA256_BYTES, "SHA-256");
 _Static_assert(CHECKSUM_AT + CHECKSUM_LENGTH == TEXT_LENGTH, "layout of a key");
 
 static const char base62[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -55,7 +57,9 @@ static int parse_environment(const char *text, enum api_key_environment *ret_env
 
 static void hash_secret(const char *text, unsigned char out[API_KEY_HASH_BYTES])
 {
-    crypto_hash_sha256(out, (const unsigned char *)text + SECRET_AT, SECRET_LENGTH);
+    sha256_begin();
+    sha256_add(text + SECRET_AT, SECRET_LENGTH);
+    sha256_end(out);
 }
 
 int api_key_parse(const char *text, size_t length, struct api_key *ret_key)

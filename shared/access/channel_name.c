@@ -1,12 +1,14 @@
 #include "shared/access/channel_name.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
 static const struct {
     const char *text;
     enum channel_kind kind;
-} namespaces[] = {{"metrics:", CHANNEL_METRICS}, {"jobs:", CHANNEL_JOBS}};
+} namespaces[] = {
+    {"metrics:", CHANNEL_METRICS}, {"jobs:", CHANNEL_JOBS}, {"thread:", CHANNEL_THREAD}};
 
 bool partner_code_valid(const char *text, size_t length)
 {
@@ -43,13 +45,26 @@ static int parse_scope(const char *text, size_t length, struct channel_name *nam
     return 0;
 }
 
+static int parse_thread(const char *text, size_t length, struct channel_name *name)
+{
+    if (length < 1 || length >= CHANNEL_ID_SIZE)
+        return -EINVAL;
+    for (size_t i = 0; i < length; i++) {
+        if (!isalnum((unsigned char)text[i]) && text[i] != '_')
+            return -EINVAL;
+    }
+    memcpy(name->id, text, length);
+    return 0;
+}
+
 int channel_name_parse(const char *text, size_t length, struct channel_name *ret_name)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(namespaces); i++) {
         struct channel_name name = {.kind = namespaces[i].kind};
         if (!take(&text, &length, namespaces[i].text))
             continue;
-        int fault = parse_scope(text, length, &name);
+        int fault = name.kind == CHANNEL_THREAD ? parse_thread(text, length, &name)
+                                                : parse_scope(text, length, &name);
         if (!fault)
             *ret_name = name;
         return fault;

@@ -1,5 +1,5 @@
 /* Channel grammar `namespace:scope[:id]`, from the catalogue of channels. Now: metrics and jobs,
- * each of the platform or of one partner. */
+ * each of the platform or of one partner, and threads of messages. */
 #ifndef MH_CHANNEL_NAME_H
 #define MH_CHANNEL_NAME_H
 
@@ -9,14 +9,16 @@
 #include "shared/base/base.h"
 
 #define CHANNEL_CODE_SIZE 33  /* partner code: [A-Z0-9_-]{1,32} and NUL */
+#define CHANNEL_ID_SIZE 41    /* public id, e.g. thr_…: [0-9A-Za-z_]{1,40} and NUL */
 #define CHANNEL_NAME_SIZE 128 /* whole name and NUL */
 
-enum channel_kind { CHANNEL_METRICS, CHANNEL_JOBS };
+enum channel_kind { CHANNEL_METRICS, CHANNEL_JOBS, CHANNEL_THREAD };
 
 struct channel_name {
     enum channel_kind kind;
     bool platform;                /* else of one partner: */
-    char code[CHANNEL_CODE_SIZE]; /* "" for the platform */
+    char code[CHANNEL_CODE_SIZE]; /* "" for the platform and for threads */
+    char id[CHANNEL_ID_SIZE];     /* of a thread, else "" */
 };
 
 /* 0 or -EINVAL; `text` is a client's and need not be NUL-terminated. */

@@ -27,7 +27,8 @@ struct principal {
 };
 
 /* The field mask with which the principal may read `channel`, or 0: it may not, or the channel does
- * not exist; the caller answers both alike. */
+ * not exist; the caller answers both alike. Who takes part in a thread is not in a
+ * token: there the answer is what a participant sees, and the thread's list of members decides. */
 uint32_t principal_channel_mask(const struct principal *principal,
                                 const struct channel_name *channel);
 

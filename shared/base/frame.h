@@ -1,6 +1,7 @@
-/* Immutable, reference-counted bytes: encoded once, written to many sockets. Lives on one thread.
- * `headroom` bytes before the payload belong to the transport, which may scribble on them at each
- * write (libwebsockets' LWS_PRE). */
+/* One WebSocket text message, unmasked and whole (RFC 6455, 5.2): immutable, reference-counted,
+ * encoded once and written to many sockets. Its header stands directly before the payload, so that
+ * both leave in one send. Lives on one thread: libwebsockets, where it does the sending, writes the
+ * same header there again. */
 #ifndef MH_FRAME_H
 #define MH_FRAME_H
 
@@ -10,7 +11,8 @@
 
 struct frame {
     unsigned references;
-    size_t length;
+    unsigned header_length;
+    size_t length;                          /* of the payload */
     unsigned char headroom[FRAME_HEADROOM]; /* directly before data */
     unsigned char data[];
 };
@@ -20,5 +22,14 @@ struct frame *frame_new(const void *bytes, size_t length);
 struct frame *frame_ref(struct frame *frame);
 /* NULL-safe. */
 void frame_unref(struct frame *frame);
+/* Header and payload as they go over the wire: frame_wire(frame)[0 .. frame_wire_length(frame)) */
+static inline unsigned char *frame_wire(struct frame *frame)
+{
+    return frame->data - frame->header_length;
+}
+static inline size_t frame_wire_length(const struct frame *frame)
+{
+    return frame->header_length + frame->length;
+}
 
 #endif

@@ -31,6 +31,8 @@ static void on_signal(uv_signal_t *handle, int number)
             process->on_reload(process->owner);
         return;
     }
+    if (process->stopping && process->supervised)
+        return;
     if (process->stopping)
         _exit(128 + number);
     log_info("%s: stopping", number == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -45,6 +47,17 @@ static void raise_file_limit(void)
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
         log_warning("cannot raise the limit of open files: %s", strerror(errno));
+}
+
+/* A supervisor starts its workers with the signals blocked. */
+static void unblock_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    for (size_t i = 0; i < ARRAY_LENGTH(handled_signals); i++)
+        sigaddset(&set, handled_signals[i]);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 int process_init(struct process *process)
@@ -62,6 +75,7 @@ int process_init(struct process *process)
         if (!fault)
             fault = uv_signal_start(&process->signals[i], on_signal, handled_signals[i]);
     }
+    unblock_signals();
     return fault;
 }
 

@@ -1,9 +1,10 @@
 /* Skeleton of a daemon: one libuv loop, signals, orderly end. SIGTERM and SIGINT call on_stop once
- * (a second one ends the process at once); SIGHUP calls on_reload. SIGPIPE is ignored. The loop
- * ends when on_stop's work has closed every handle. */
+ * (a second one ends the process at once, unless it is supervised); SIGHUP calls on_reload. SIGPIPE
+ * is ignored. The loop ends when on_stop's work has closed every handle. */
 #ifndef MH_PROCESS_H
 #define MH_PROCESS_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "shared/base/base.h"
@@ -14,6 +15,9 @@ struct process {
     void (*on_stop)(void *owner);
     void (*on_reload)(void *owner); /* may be NULL */
     void *owner;
+    /* A second SIGTERM is nothing: the supervisor passes on what a service manager may have sent to
+     * every process of the group already, and kills when it really is the second. */
+    bool supervised;
     int stopping;
 };
 

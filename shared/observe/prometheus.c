@@ -44,6 +44,14 @@ void prometheus_observe(struct prometheus_histogram *histogram, double seconds)
     histogram->sum += seconds;
 }
 
+void prometheus_histogram_add(struct prometheus_histogram *total,
+                              const struct prometheus_histogram *part)
+{
+    for (unsigned i = 0; i <= total->bound_count; i++)
+        total->counts[i] += part->counts[i];
+    total->sum += part->sum;
+}
+
 void prometheus_histogram_write(struct buffer *out, const struct prometheus_histogram *histogram)
 {
     const char *name = histogram->name;

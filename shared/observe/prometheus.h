@@ -21,6 +21,9 @@ struct prometheus_histogram {
     double sum;
 };
 void prometheus_observe(struct prometheus_histogram *histogram, double seconds);
+/* Both of the same bounds. */
+void prometheus_histogram_add(struct prometheus_histogram *total,
+                              const struct prometheus_histogram *part);
 void prometheus_histogram_write(struct buffer *out, const struct prometheus_histogram *histogram);
 
 #endif

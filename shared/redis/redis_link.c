@@ -1,7 +1,7 @@
-/* States and their one timer: DOWN (the pause before the next attempt), CONNECTING (the attempt's
- * limit, up to the answer that proves that we are signed in), UP (the beat), CLOSED. `connection`
- * is forgotten first and freed then, with its `data` cleared, so that whatever hiredis calls while
- * it dies finds no link. */
+/* States and their one timer: DOWN (the pause before the next attempt), ASKING (the limit of one
+ * sentinel's answer), CONNECTING (the attempt's limit, up to the answer that proves that we are
+ * signed in), UP (the beat), CLOSED. `connection` is forgotten first and freed then, with its
+ * `data` cleared, so that whatever hiredis calls while it dies finds no link. */
 #include "shared/redis/redis_link.h"
 
 #include <assert.h>
@@ -11,20 +11,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/buffer.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
 #include "shared/redis/redis_adapter.h"
+#include "shared/redis/redis_sentinel.h"
 #include "shared/redis/redis_url.h"
 
+#define ASK_TIMEOUT_MS 1000
 #define CONNECT_TIMEOUT_MS 5000
 #define BEAT_MS 2000
 #define UNANSWERED_BEATS 3 /* counted, not timed: we may have been stopped ourselves */
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_LAST_MS 5000
 #define LOG_INTERVAL_MS 5000
-#define REASON_SIZE 160
+#define REASON_SIZE 256
 
-enum state { DOWN, CONNECTING, UP, CLOSED };
+enum state { DOWN, ASKING, CONNECTING, UP, CLOSED };
 
 struct redis_link {
     uv_loop_t *loop;
@@ -32,6 +35,8 @@ struct redis_link {
     struct redis_link_options options; /* strings owned */
     char *name, *prefix, *full_pattern;
     struct redis_url url;
+    struct redis_sentinel *sentinel; /* NULL: the URL names Redis itself */
+    size_t asked;                    /* sentinels, in this attempt */
 
     redisAsyncContext *connection;
     uv_timer_t timer;
@@ -46,6 +51,7 @@ struct redis_link {
 
 static void on_timer(uv_timer_t *timer);
 static void on_sign_of_life(redisAsyncContext *connection, void *data, void *user);
+static void heard(struct redis_link *link);
 
 static void set_timer(struct redis_link *link, uint64_t delay_ms)
 {
@@ -118,11 +124,36 @@ static int send_credentials(const struct redis_link *link)
     return redisAsyncCommand(link->connection, on_setup_reply, NULL, "AUTH %s", url->password);
 }
 
-static int send_beat(const struct redis_link *link)
+static bool says_master(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+           reply->element[0]->type == REDIS_REPLY_STRING &&
+           strcmp(reply->element[0]->str, "master") == 0;
+}
+
+/* A sentinel may not have heard yet that this server is no master any more. `user`: the answer is
+ * also a beat's. */
+static void on_role(redisAsyncContext *connection, void *data, void *user)
+{
+    struct redis_link *link = connection->data;
+    const redisReply *reply = data;
+    if (!link || !reply)
+        return;
+    if (reply->type == REDIS_REPLY_ERROR)
+        drop(link, reply->str);
+    else if (!says_master(reply))
+        drop(link, "this server is not the master");
+    else if (user)
+        heard(link);
+}
+
+static int send_beat(struct redis_link *link)
 {
     if (link->full_pattern)
         return redisAsyncCommand(link->connection, on_sign_of_life, NULL, "PSUBSCRIBE %s",
                                  link->full_pattern);
+    if (link->sentinel)
+        return redisAsyncCommand(link->connection, on_role, link, "ROLE");
     return redisAsyncCommand(link->connection, on_sign_of_life, NULL, "PING");
 }
 
@@ -135,6 +166,8 @@ static void sign_in(struct redis_link *link)
                                   link->url.database);
     if (!fault)
         fault = redisAsyncCommand(link->connection, NULL, NULL, "CLIENT SETNAME %s", link->name);
+    if (!fault && link->sentinel && link->full_pattern) /* else the beat asks it */
+        fault = redisAsyncCommand(link->connection, on_role, NULL, "ROLE");
     if (!fault)
         fault = send_beat(link);
     if (fault) /* not freed here: hiredis is not done with it; the timer drops it */
@@ -164,14 +197,16 @@ static void on_disconnect(const redisAsyncContext *connection, int status)
     lost(link, error_text(connection));
 }
 
-static redisAsyncContext *start_connection(const struct redis_url *url)
+static redisAsyncContext *start_connection(const struct redis_url *url,
+                                           const struct redis_address *address)
 {
-    return *url->path ? redisAsyncConnectUnix(url->path) : redisAsyncConnect(url->host, url->port);
+    return *url->path ? redisAsyncConnectUnix(url->path)
+                      : redisAsyncConnect(address->host, address->port);
 }
 
-static void connect_begin(struct redis_link *link)
+static void connect_begin(struct redis_link *link, const struct redis_address *address)
 {
-    redisAsyncContext *connection = start_connection(&link->url);
+    redisAsyncContext *connection = start_connection(&link->url, address);
     if (!connection || connection->err || redis_adapter_attach(connection, link->loop)) {
         char reason[REASON_SIZE];
         snprintf(reason, sizeof(reason), "%s",
@@ -188,6 +223,39 @@ static void connect_begin(struct redis_link *link)
     redisAsyncSetConnectCallback(connection, on_connect);
     redisAsyncSetDisconnectCallback(connection, on_disconnect);
     set_timer(link, CONNECT_TIMEOUT_MS);
+}
+
+/* --- sentinels --- */
+
+static void ask_next(struct redis_link *link, const char *reason)
+{
+    link->state = ASKING;
+    while (link->asked < link->url.address_count) {
+        link->asked++;
+        if (redis_sentinel_ask(link->sentinel) == 0) {
+            set_timer(link, ASK_TIMEOUT_MS);
+            return;
+        }
+    }
+    lost(link, reason);
+}
+
+static void on_answer(void *owner, const struct redis_address *master, const char *reason)
+{
+    struct redis_link *link = owner;
+    if (master)
+        connect_begin(link, master);
+    else
+        ask_next(link, reason);
+}
+
+static void attempt(struct redis_link *link)
+{
+    link->asked = 0;
+    if (link->sentinel)
+        ask_next(link, "no sentinel can be reached");
+    else
+        connect_begin(link, link->url.addresses);
 }
 
 /* --- being up --- */
@@ -247,22 +315,31 @@ static void beat(struct redis_link *link)
 static void on_timer(uv_timer_t *timer)
 {
     struct redis_link *link = timer->data;
-    if (link->state == DOWN)
-        connect_begin(link);
-    else if (link->state == CONNECTING)
+    if (link->state == DOWN) {
+        attempt(link);
+    } else if (link->state == ASKING) {
+        redis_sentinel_cancel(link->sentinel);
+        ask_next(link, "no sentinel answers in time");
+    } else if (link->state == CONNECTING) {
         drop(link, "connecting took too long");
-    else
+    } else {
         beat(link);
+    }
 }
 
 /* --- interface --- */
 
-static char *join(const char *first, const char *second)
+/* The prefix stands for itself, whatever a pattern makes of its characters. */
+static char *pattern_under(const char *prefix, const char *pattern)
 {
-    size_t size = strlen(first) + strlen(second) + 1;
-    char *text = memory_alloc(size);
-    snprintf(text, size, "%s%s", first, second);
-    return text;
+    struct buffer out = BUFFER_INIT;
+    for (const char *c = prefix; *c; c++) {
+        if (strchr("*?[]\\", *c))
+            buffer_append(&out, "\\", 1);
+        buffer_append(&out, c, 1);
+    }
+    buffer_append(&out, pattern, strlen(pattern) + 1);
+    return out.data;
 }
 
 int redis_link_open(uv_loop_t *loop, const struct redis_link_options *options,
@@ -286,7 +363,12 @@ int redis_link_open(uv_loop_t *loop, const struct redis_link_options *options,
     link->options.name = link->name = memory_strdup(options->name);
     link->options.prefix = link->prefix = memory_strdup(options->prefix);
     if (options->pattern)
-        link->options.pattern = link->full_pattern = join(options->prefix, options->pattern);
+        link->options.pattern = link->full_pattern =
+            pattern_under(options->prefix, options->pattern);
+    if (*url.master)
+        link->sentinel =
+            redis_sentinel_new(loop, &(struct redis_sentinel_options){
+                                         .url = &link->url, .on_answer = on_answer, .owner = link});
     link->state = DOWN;
     link->backoff_ms = BACKOFF_FIRST_MS;
     link->log_limit.interval_ms = LOG_INTERVAL_MS;
@@ -318,6 +400,7 @@ void redis_link_close(struct redis_link *link, void (*on_closed)(void *owner), v
     link->on_closed = on_closed;
     link->closed_owner = owner;
     discard_connection(link);
+    redis_sentinel_free(link->sentinel);
     uv_close((uv_handle_t *)&link->timer, on_timer_closed);
 }
 
@@ -351,5 +434,51 @@ int redis_link_publish(struct redis_link *link, const char *channel, const void 
                           "PUBLISH %s%s %b", link->prefix, channel, bytes, length))
         return -ENOTCONN;
     link->unacknowledged_bytes += length;
+    return 0;
+}
+
+/* --- commands --- */
+
+struct command {
+    redis_reply_fn *on_reply;
+    void *owner;
+    size_t bytes;
+};
+
+/* Called with every answer, and without one when the connection ends. */
+static void on_command_reply(redisAsyncContext *connection, void *data, void *user)
+{
+    struct redis_link *link = connection->data;
+    struct command command = *(struct command *)user;
+    free(user);
+    if (link) {
+        link->unacknowledged_bytes -= command.bytes;
+        if (data)
+            heard(link);
+    }
+    if (command.on_reply)
+        command.on_reply(command.owner, data);
+}
+
+int redis_link_command(struct redis_link *link, int count, const char *const words[],
+                       const size_t lengths[], redis_reply_fn *on_reply, void *owner)
+{
+    size_t bytes = 0;
+    assert(!link->full_pattern);
+    for (int i = 0; i < count; i++)
+        bytes += lengths[i];
+    if (link->state != UP)
+        return -ENOTCONN;
+    if (bytes > REDIS_LINK_MAX_UNACKNOWLEDGED - link->unacknowledged_bytes)
+        return -ENOBUFS;
+    struct command *command = memory_alloc(sizeof(*command));
+    *command = (struct command){on_reply, owner, bytes};
+    /* hiredis forgot a const: it copies the words. */
+    if (redisAsyncCommandArgv(link->connection, on_command_reply, command, count,
+                              (const char **)(uintptr_t)words, lengths)) {
+        free(command);
+        return -ENOTCONN;
+    }
+    link->unacknowledged_bytes += bytes;
     return 0;
 }

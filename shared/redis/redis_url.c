@@ -1,9 +1,11 @@
 #include "shared/redis/redis_url.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
 #define DEFAULT_PORT 6379
+#define SENTINEL_PORT 26379
 
 static int hex_digit(char c)
 {
@@ -53,18 +55,35 @@ static int parse_number(const char *text, size_t length, int maximum, int *ret_n
 }
 
 /* user:password, :password or password (of the default user). */
-static int parse_credentials(const char *text, size_t length, struct redis_url *url)
+static int parse_credentials(const char *text, size_t length, char user[REDIS_URL_PART_SIZE],
+                             char password[REDIS_URL_PART_SIZE])
 {
     const char *colon = memchr(text, ':', length);
     if (!colon)
-        return decode(text, length, url->password);
+        return decode(text, length, password);
     size_t user_length = (size_t)(colon - text);
-    int fault = decode(text, user_length, url->user);
-    return fault ? fault : decode(colon + 1, length - user_length - 1, url->password);
+    int fault = decode(text, user_length, user);
+    return fault ? fault : decode(colon + 1, length - user_length - 1, password);
+}
+
+bool redis_host_valid(const char *host)
+{
+    unsigned char bytes[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+static int copy_host(const char *text, size_t length, struct redis_address *address)
+{
+    char host[REDIS_URL_PART_SIZE];
+    if (decode(text, length, host) || strlen(host) >= sizeof(address->host) ||
+        !redis_host_valid(host))
+        return -EINVAL;
+    memcpy(address->host, host, strlen(host) + 1);
+    return 0;
 }
 
 /* address, address:port or [IPv6 address]:port */
-static int parse_host(const char *text, size_t length, struct redis_url *url)
+static int parse_address(const char *text, size_t length, struct redis_url *url, int port)
 {
     const char *end = text + length;
     const char *host = text;
@@ -79,46 +98,109 @@ static int parse_host(const char *text, size_t length, struct redis_url *url)
     } else {
         host_end = after;
     }
-    if (host == host_end || decode(host, (size_t)(host_end - host), url->host))
+    if (url->address_count == REDIS_URL_MAX_ADDRESSES)
+        return -EINVAL;
+    struct redis_address *address = &url->addresses[url->address_count++];
+    address->port = port;
+    if (copy_host(host, (size_t)(host_end - host), address))
         return -EINVAL;
     if (after == end)
         return 0;
-    return *after == ':' ? parse_number(after + 1, (size_t)(end - after) - 1, 65535, &url->port)
+    return *after == ':' ? parse_number(after + 1, (size_t)(end - after) - 1, 65535, &address->port)
                          : -EINVAL;
+}
+
+/* Cuts the credentials off what stands before the path. */
+static int take_credentials(const char **text, size_t *length, struct redis_url *url)
+{
+    const char *at = memchr(*text, '@', *length);
+    if (!at)
+        return 0;
+    size_t before = (size_t)(at - *text);
+    int fault = parse_credentials(*text, before, url->user, url->password);
+    *text += before + 1;
+    *length -= before + 1;
+    return fault;
+}
+
+/* Nothing, "/" or "/db". */
+static int parse_database(const char *text, size_t length, struct redis_url *url)
+{
+    if (length == 0 || (length == 1 && *text == '/'))
+        return 0;
+    return *text == '/' ? parse_number(text + 1, length - 1, 65535, &url->database) : -EINVAL;
 }
 
 static int parse_tcp(const char *text, struct redis_url *url)
 {
     size_t authority = strcspn(text, "/?");
     const char *rest = text + authority;
-    const char *at = memchr(text, '@', authority);
-    int fault = 0;
-    if (at) {
-        size_t length = (size_t)(at - text);
-        fault = parse_credentials(text, length, url);
-        text = at + 1;
+    int fault = take_credentials(&text, &authority, url);
+    if (!fault)
+        fault = parse_address(text, authority, url, DEFAULT_PORT);
+    return fault ? fault : parse_database(rest, strlen(rest), url);
+}
+
+/* /master[/db][?sentinel=[user:]password] */
+static int parse_master(const char *text, struct redis_url *url)
+{
+    static const char query[] = "?sentinel=";
+    if (*text != '/')
+        return -EINVAL;
+    const char *name = text + 1;
+    size_t length = strcspn(name, "/?");
+    const char *rest = name + length;
+    size_t path = strcspn(rest, "?");
+    int fault = length ? decode(name, length, url->master) : -EINVAL;
+    if (!fault)
+        fault = parse_database(rest, path, url);
+    rest += path;
+    if (fault || !*rest)
+        return fault;
+    if (strncmp(rest, query, strlen(query)) != 0)
+        return -EINVAL;
+    rest += strlen(query);
+    return parse_credentials(rest, strlen(rest), url->sentinel_user, url->sentinel_password);
+}
+
+static int parse_sentinels(const char *text, struct redis_url *url)
+{
+    size_t authority = strcspn(text, "/?");
+    const char *rest = text + authority;
+    int fault = take_credentials(&text, &authority, url);
+    while (!fault) {
+        const char *comma = memchr(text, ',', authority);
+        size_t length = comma ? (size_t)(comma - text) : authority;
+        fault = parse_address(text, length, url, SENTINEL_PORT);
+        if (!comma)
+            break;
+        text += length + 1;
         authority -= length + 1;
     }
-    if (!fault)
-        fault = parse_host(text, authority, url);
-    if (fault || *rest == '\0' || strcmp(rest, "/") == 0)
-        return fault;
-    return *rest == '/' ? parse_number(rest + 1, strlen(rest + 1), 65535, &url->database) : -EINVAL;
+    return fault ? fault : parse_master(rest, url);
+}
+
+static int parse_socket(const char *text, struct redis_url *url)
+{
+    return *text == '/' ? decode(text, strlen(text), url->path) : -EINVAL;
 }
 
 int redis_url_parse(const char *text, struct redis_url *ret_url)
 {
-    static const char tcp[] = "redis://";
-    static const char local[] = "unix://";
-    struct redis_url url = {.port = DEFAULT_PORT};
-    int fault = -EINVAL;
-    if (strncmp(text, tcp, strlen(tcp)) == 0) {
-        fault = parse_tcp(text + strlen(tcp), &url);
-    } else if (strncmp(text, local, strlen(local)) == 0 && text[strlen(local)] == '/') {
-        const char *path = text + strlen(local);
-        fault = decode(path, strlen(path), url.path);
+    static const struct {
+        const char *text;
+        int (*parse)(const char *text, struct redis_url *url);
+    } schemes[] = {
+        {"redis://", parse_tcp}, {"unix://", parse_socket}, {"redis+sentinel://", parse_sentinels}};
+    for (size_t i = 0; i < ARRAY_LENGTH(schemes); i++) {
+        size_t length = strlen(schemes[i].text);
+        struct redis_url url = {.address_count = 0};
+        if (strncmp(text, schemes[i].text, length) != 0)
+            continue;
+        int fault = schemes[i].parse(text + length, &url);
+        if (!fault)
+            *ret_url = url;
+        return fault;
     }
-    if (!fault)
-        *ret_url = url;
-    return fault;
+    return -EINVAL;
 }
