@@ -48,7 +48,20 @@ static void write_responses(const struct counters *counters, struct buffer *out)
                           (unsigned long long)counters->responses[i]);
 }
 
-void counters_write(const struct counters *counters, struct buffer *out)
+static void write_messages(const struct counters *counters, struct buffer *out)
+{
+    buffer_printf(out,
+                  "# HELP mh_ingest_messages_total Messages by verdict\n"
+                  "# TYPE mh_ingest_messages_total counter\n"
+                  "mh_ingest_messages_total{verdict=\"posted\"} %llu\n"
+                  "mh_ingest_messages_total{verdict=\"duplicate\"} %llu\n"
+                  "mh_ingest_messages_total{verdict=\"refused\"} %llu\n",
+                  (unsigned long long)counters->messages_posted,
+                  (unsigned long long)counters->messages_duplicate,
+                  (unsigned long long)counters->messages_refused);
+}
+
+static void write_total(const struct counters *counters, struct buffer *out)
 {
     buffer_printf(out,
                   "# HELP mh_ingest_events_total Events by verdict\n"
@@ -60,6 +73,7 @@ void counters_write(const struct counters *counters, struct buffer *out)
                   (unsigned long long)counters->rejected);
     write_rejected(counters, out);
     write_responses(counters, out);
+    write_messages(counters, out);
     prometheus_counter(out, "mh_ingest_batches_total", "Transactions committed", counters->batches);
     prometheus_counter(out, "mh_ingest_batches_failed_total", "Transactions not committed",
                        counters->batches_failed);
@@ -81,4 +95,36 @@ void counters_write(const struct counters *counters, struct buffer *out)
     prometheus_histogram_write(out, &counters->request_seconds);
     prometheus_histogram_write(out, &counters->commit_seconds);
     prometheus_histogram_write(out, &counters->batch_events);
+}
+
+static void add(struct counters *total, const struct counters *part)
+{
+    enum { NUMBERS = offsetof(struct counters, request_seconds) / sizeof(uint64_t) };
+    uint64_t *to = (uint64_t *)(void *)total;
+    const uint64_t *from = (const uint64_t *)(const void *)part;
+    for (size_t i = 0; i < NUMBERS; i++)
+        to[i] += from[i];
+    prometheus_histogram_add(&total->request_seconds, &part->request_seconds);
+    prometheus_histogram_add(&total->commit_seconds, &part->commit_seconds);
+    prometheus_histogram_add(&total->batch_events, &part->batch_events);
+}
+
+void counters_reset_gauges(struct counters *counters)
+{
+    counters->now = (struct gauges){0};
+}
+
+void counters_write(const struct workers *workers, struct buffer *out)
+{
+    struct counters total;
+    counters_init(&total);
+    for (unsigned i = 0; i < workers_count(workers); i++)
+        add(&total, workers_slot(workers, i));
+    write_total(&total, out);
+#define X(name, help) prometheus_gauge(out, "mh_ingest_" #name, help, (double)total.now.name);
+    INGEST_GAUGE_TABLE(X)
+#undef X
+    prometheus_gauge(out, "mh_ingest_workers", "Workers that run", workers_alive(workers));
+    prometheus_counter(out, "mh_ingest_worker_restarts_total", "Workers started again",
+                       workers_restarts(workers));
 }

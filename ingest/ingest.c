@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "ingest/http/events_route.h"
+#include "ingest/http/health.h"
 #include "ingest/http/router.h"
 #include "shared/access/token.h"
 #include "shared/base/log.h"
@@ -16,13 +17,23 @@
 #define BACKGROUND_QUEUE 8
 #define REJECTS_QUEUE 20000
 #define SIGN_IN_ADDRESSES 10000
+#define MESSAGE_USERS 10000
 #define DRAIN_TICK_MS 20
+/* For requests that are on their way over connections that are open. */
+#define DRAIN_LEAST_MS INT64_C(200)
+#define GAUGES_MS 500
+
+/* Both halves: a server that accepts and never answers takes the links down one after the other,
+ * and the lanes may have nothing to ask. */
+static bool postgres_up(const struct ingest *ingest)
+{
+    return batcher_lanes_up(ingest->batcher) == (unsigned)ingest->settings.lanes &&
+           pg_pool_up(ingest->control);
+}
 
 bool ingest_ready(const struct ingest *ingest)
 {
-    return !ingest->drain_deadline_us &&
-           batcher_lanes_up(ingest->batcher) == (unsigned)ingest->settings.lanes &&
-           pg_pool_up(ingest->control);
+    return !ingest->drain_deadline_us && postgres_up(ingest);
 }
 
 /* Says once when something goes away and once when it is back. */
@@ -41,9 +52,14 @@ static void on_postgres_state(void *owner)
 {
     struct ingest *ingest = owner;
     if (ingest->batcher && !ingest->closing_parts)
-        note_state(&ingest->postgres_down_since_us,
-                   batcher_lanes_up(ingest->batcher) == (unsigned)ingest->settings.lanes,
-                   "postgres");
+        note_state(&ingest->postgres_down_since_us, postgres_up(ingest), "postgres");
+}
+
+static void on_control_state(void *owner, struct pg_link *link, enum pg_link_state state)
+{
+    (void)link;
+    (void)state;
+    on_postgres_state(owner);
 }
 
 static void on_redis_state(void *owner)
@@ -71,8 +87,11 @@ static int open_storage(struct ingest *ingest)
 {
     const struct ingest_settings *settings = &ingest->settings;
     uv_loop_t *loop = &ingest->process.loop;
-    struct pg_link_options control = {
-        .dsn = settings->database, .name = "metrics-ingest control", .max_queue = CONTROL_QUEUE};
+    struct pg_link_options control = {.dsn = settings->database,
+                                      .name = "metrics-ingest control",
+                                      .max_queue = CONTROL_QUEUE,
+                                      .on_state = on_control_state,
+                                      .owner = ingest};
     struct pg_link_options background = {.dsn = settings->database,
                                          .name = "metrics-ingest background",
                                          .max_queue = BACKGROUND_QUEUE,
@@ -82,7 +101,8 @@ static int open_storage(struct ingest *ingest)
                                       .lanes = (unsigned)settings->lanes,
                                       .max_queued = (uint32_t)settings->queue_events,
                                       .max_batch = 1000,
-                                      .counters = &ingest->counters,
+                                      .min_beside = 200,
+                                      .counters = ingest->counters,
                                       .on_state = on_postgres_state,
                                       .on_feed = on_feed,
                                       .owner = ingest};
@@ -94,7 +114,7 @@ static int open_storage(struct ingest *ingest)
     if (!error)
         error = maintenance_open(loop, ingest->background, &ingest->maintenance);
     if (!error)
-        error = request_log_open(loop, ingest->background, &ingest->counters, &ingest->request_log);
+        error = request_log_open(loop, ingest->background, ingest->counters, &ingest->request_log);
     if (error)
         log_error("database: %s", strerror(-error));
     return error;
@@ -104,13 +124,24 @@ static int open_redis(struct ingest *ingest)
 {
     struct publisher_options options = {.url = ingest->settings.redis,
                                         .prefix = ingest->settings.redis_prefix,
-                                        .counters = &ingest->counters,
+                                        .counters = ingest->counters,
                                         .on_state = on_redis_state,
                                         .owner = ingest};
     int error = publisher_open(&ingest->process.loop, &options, &ingest->publisher);
     if (error)
         log_error("redis: %s", error == -EINVAL ? "not a URL" : strerror(-error));
     return error;
+}
+
+static struct http_limits limits_of(const struct ingest_settings *settings)
+{
+    return (struct http_limits){
+        .max_body = (unsigned)settings->max_body,
+        .max_memory = (size_t)settings->max_memory,
+        .header_timeout_ms = (uint64_t)settings->header_timeout,
+        .body_timeout_ms = (uint64_t)settings->body_timeout,
+        .idle_timeout_ms = (uint64_t)settings->idle_timeout,
+    };
 }
 
 static int open_server(struct ingest *ingest)
@@ -120,11 +151,7 @@ static int open_server(struct ingest *ingest)
         .listen = settings->listen,
         .max_connections = (unsigned)settings->max_connections,
         .max_header = (unsigned)settings->max_header,
-        .max_body = (unsigned)settings->max_body,
-        .max_memory = (size_t)settings->max_memory,
-        .header_timeout_ms = (uint64_t)settings->header_timeout,
-        .body_timeout_ms = (uint64_t)settings->body_timeout,
-        .idle_timeout_ms = (uint64_t)settings->idle_timeout,
+        .limits = limits_of(settings),
         .on_header = router_on_header,
         .on_request = router_on_request,
         .on_done = router_on_done,
@@ -156,6 +183,14 @@ static int read_token_secret(struct ingest *ingest)
     return error;
 }
 
+static void set_rates(struct ingest *ingest)
+{
+    double sign_ins = (double)ingest->settings.sign_in_rate;
+    double messages = (double)ingest->settings.message_rate;
+    rate_table_set_rate(ingest->sign_ins, sign_ins / 60, sign_ins);
+    rate_table_set_rate(ingest->messages, messages, messages);
+}
+
 /* Everything that is not on the loop. */
 static int open_local(struct ingest *ingest)
 {
@@ -169,8 +204,9 @@ static int open_local(struct ingest *ingest)
     memcpy(ingest->origin, settings->public_url, length);
     ingest->secure_cookie = strncasecmp(settings->public_url, "https:", 6) == 0;
     events_limits_init(ingest);
-    double per_minute = (double)settings->sign_in_rate;
-    ingest->sign_ins = address_limit_new(per_minute / 60, per_minute, SIGN_IN_ADDRESSES);
+    ingest->sign_ins = rate_table_new(0, 0, SIGN_IN_ADDRESSES);
+    ingest->messages = rate_table_new(0, 0, MESSAGE_USERS);
+    set_rates(ingest);
     int error = read_token_secret(ingest);
     if (error)
         return error;
@@ -191,7 +227,7 @@ static void on_part_closed(void *owner)
     }
 }
 
-static void on_drain_closed(uv_handle_t *handle)
+static void on_timer_closed(uv_handle_t *handle)
 {
     on_part_closed(handle->data);
 }
@@ -201,7 +237,7 @@ static void ingest_close(struct ingest *ingest)
     const void *const parts[] = {ingest->batcher,     ingest->control,   ingest->background,
                                  ingest->maintenance, ingest->key_watch, ingest->request_log,
                                  ingest->publisher};
-    ingest->closing_parts = 2; /* the drain timer and, if it came up, the server */
+    ingest->closing_parts = 3; /* the two timers and, if it came up, the server */
     for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
         ingest->closing_parts += parts[i] != NULL;
     if (ingest->batcher)
@@ -219,15 +255,18 @@ static void ingest_close(struct ingest *ingest)
     if (ingest->request_log)
         request_log_close(ingest->request_log, on_part_closed, ingest);
     ingest->request_log = NULL; /* requests that end later are not recorded */
-    uv_close((uv_handle_t *)&ingest->drain, on_drain_closed);
+    uv_close((uv_handle_t *)&ingest->drain, on_timer_closed);
+    uv_close((uv_handle_t *)&ingest->gauges, on_timer_closed);
 }
 
 static void on_drain_tick(uv_timer_t *timer)
 {
     struct ingest *ingest = timer->data;
-    bool late = time_monotonic_us() >= ingest->drain_deadline_us;
+    int64_t now_us = time_monotonic_us();
+    bool late = now_us >= ingest->drain_deadline_us;
     unsigned open = http_server_open_requests(ingest->server);
-    if (!late && (open > 0 || request_log_flush(ingest->request_log)))
+    if (!late &&
+        (open > 0 || now_us < ingest->drain_least_us || request_log_flush(ingest->request_log)))
         return;
     if (open)
         log_warning("%u requests were cut off after the drain timeout", open);
@@ -243,18 +282,41 @@ static void on_stop(void *owner)
         return;
     }
     http_server_drain(ingest->server);
+    ingest->drain_least_us = time_monotonic_us() + DRAIN_LEAST_MS * 1000;
     ingest->drain_deadline_us = time_monotonic_us() + ingest->settings.drain_timeout * 1000;
     uv_timer_start(&ingest->drain, on_drain_tick, 0, DRAIN_TICK_MS);
+}
+
+int ingest_reload_settings(struct ingest *ingest)
+{
+    enum log_level level;
+    int error =
+        settings_reload(&ingest_settings_table, ingest->argc, ingest->argv, &ingest->settings);
+    if (error) {
+        log_warning("settings are unchanged");
+        return error;
+    }
+    if (log_level_parse(ingest->settings.log_level, &level) == 0)
+        log_init("metrics-ingest", level);
+    log_info("settings were read again");
+    return 0;
 }
 
 static void on_reload(void *owner)
 {
     struct ingest *ingest = owner;
-    if (settings_reload(&ingest_settings_table, ingest->argc, ingest->argv, &ingest->settings))
-        log_warning("settings are unchanged");
-    else
-        log_info("settings were read again");
+    if (ingest_reload_settings(ingest))
+        return;
+    struct http_limits limits = limits_of(&ingest->settings);
+    http_server_set_limits(ingest->server, &limits);
+    batcher_set_max_queued(ingest->batcher, (uint32_t)ingest->settings.queue_events);
+    set_rates(ingest);
     events_limits_init(ingest);
+}
+
+static void on_gauges(uv_timer_t *timer)
+{
+    health_update_gauges(timer->data);
 }
 
 int ingest_open(struct ingest *ingest)
@@ -263,14 +325,16 @@ int ingest_open(struct ingest *ingest)
     ingest->process.on_reload = on_reload;
     ingest->process.owner = ingest;
     ingest->started_us = time_wall_us();
-    counters_init(&ingest->counters);
+    ingest->process.supervised = workers_supervised(ingest->workers);
+    ingest->counters = workers_own_slot(ingest->workers);
     int error = process_init(&ingest->process);
     if (error) {
         log_error("cannot start: %s", strerror(-error));
         return error;
     }
     uv_timer_init(&ingest->process.loop, &ingest->drain);
-    ingest->drain.data = ingest;
+    uv_timer_init(&ingest->process.loop, &ingest->gauges);
+    ingest->drain.data = ingest->gauges.data = ingest;
     ingest->postgres_down_since_us = ingest->redis_down_since_us = ingest->started_us;
     error = open_local(ingest);
     if (!error)
@@ -278,14 +342,16 @@ int ingest_open(struct ingest *ingest)
     if (!error)
         error = open_storage(ingest);
     if (!error) {
-        ingest->keys = keys_new(ingest->control, &ingest->counters);
-        ingest->rejects = rejects_new(ingest->control, &ingest->counters, REJECTS_QUEUE);
+        ingest->keys = keys_new(ingest->control, ingest->counters);
+        ingest->rejects = rejects_new(ingest->control, ingest->counters, REJECTS_QUEUE);
         error = key_watch_open(&ingest->process.loop, ingest->control, ingest->keys,
                                &ingest->key_watch);
     }
     if (!error) {
         error = open_server(ingest);
     }
+    if (!error && ingest->process.supervised)
+        uv_timer_start(&ingest->gauges, on_gauges, GAUGES_MS, GAUGES_MS);
     if (error)
         process_stop(&ingest->process);
     return error;
@@ -296,7 +362,8 @@ void ingest_done(struct ingest *ingest)
     keys_free(ingest->keys);
     rejects_free(ingest->rejects);
     files_free(ingest->files);
-    address_limit_free(ingest->sign_ins);
+    rate_table_free(ingest->sign_ins);
+    rate_table_free(ingest->messages);
     if (ingest->token_secret)
         secret_free(ingest->token_secret, ingest->token_secret_length);
     settings_done(&ingest_settings_table, &ingest->settings);

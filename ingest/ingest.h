@@ -26,7 +26,8 @@ struct ingest {
     struct ingest_settings settings;
     int argc; /* for reading the settings again */
     char **argv;
-    struct counters counters;
+    struct workers *workers;   /* of which this is one */
+    struct counters *counters; /* in this worker's slot */
 
     struct pg_pool *control;    /* keys, sessions, rejects: short queries that requests wait for */
     struct pg_link *background; /* maintenance, request log */
@@ -37,7 +38,7 @@ struct ingest {
     struct request_log *request_log;
     struct keys *keys;
     struct key_watch *key_watch;
-    struct address_limit *sign_ins;
+    struct rate_table *sign_ins, *messages;
     struct files *files;
     struct http_server *server;
 
@@ -47,16 +48,21 @@ struct ingest {
     char origin[256];   /* scheme://host[:port] of public_url */
     bool secure_cookie; /* public_url is https */
 
+    int64_t program_started_us;                                      /* before the first worker */
     int64_t started_us, postgres_down_since_us, redis_down_since_us; /* wall clock; 0: up */
     uv_timer_t drain;
-    int64_t drain_deadline_us; /* monotonic; 0: not draining */
+    uv_timer_t gauges;                         /* keeps them fresh for the other workers */
+    int64_t drain_least_us, drain_deadline_us; /* monotonic; 0: not draining */
     unsigned closing_parts;
 };
 
-/* 0, or a negative errno after one log line; then what is open was closed again as far as needed
+/* The caller has filled settings, argc, argv, workers and program_started_us. 0, or a negative
+ * errno after one log line; then what is open was closed again as far as needed
  * for the process to end. Call process_run afterwards. */
 MUST_CHECK int ingest_open(struct ingest *ingest);
-/* After process_run. */
+/* Reads the settings again; 0, or a negative errno with the old ones kept and one line logged. */
+int ingest_reload_settings(struct ingest *ingest);
+/* After process_run, or without it. */
 void ingest_done(struct ingest *ingest);
 /* Postgres lanes are up and nothing is being drained. */
 bool ingest_ready(const struct ingest *ingest);

@@ -1,5 +1,7 @@
 #include "ingest/ingest_settings.h"
 
+#include "shared/loop/workers.h"
+
 #define NAMED(name, kind) #name, SETTING_##kind, offsetof(struct ingest_settings, name)
 #define SECOND INT64_C(1000)
 #define HOUR (3600 * SECOND)
@@ -9,47 +11,54 @@
 static const struct setting settings[] = {
     {NAMED(listen, TEXT), "127.0.0.1:8080", 0, 0, false, false,
      "Address and port of the HTTP front door"},
+    {NAMED(workers, INTEGER), "1", 1, WORKERS_MAX, false, false,
+     "Processes that share the port; limits, rates and connections to Postgres and Redis are those "
+     "of each"},
     {NAMED(public_url, TEXT), "http://127.0.0.1:8080", 0, 0, false, false,
      "URL under which browsers reach this server; its origin may sign in"},
     {NAMED(hub_url, TEXT), "ws://127.0.0.1:8081/connection/websocket", 0, 0, false, false,
      "WebSocket URL of the hub, told to browsers"},
     {NAMED(database, TEXT), NULL, 0, 0, false, true, "Postgres connection string (role mh_ingest)"},
     {NAMED(redis, TEXT), "redis://127.0.0.1:6379", 0, 0, false, true,
-     "redis://[user:password@]address:port[/db] or unix:///path"},
+     "redis://[user:password@]address:port[/db], unix:///path or redis+sentinel://"
+     "[user:password@]address:port,.../master[/db][?sentinel=[user:]password]"},
     {NAMED(redis_prefix, TEXT), "mh:", 0, 0, false, false, "Put before every Redis channel"},
     {NAMED(token_secret_file, TEXT), NULL, 0, 0, false, false,
      "File with the secret that signs session tokens, mode 0600"},
     {NAMED(web_root, TEXT), "", 0, 0, false, false,
      "Folder of the built web client; empty: none is served"},
-    {NAMED(max_body, BYTES), "1M", 1024, 64 << 20, false, false, "Largest request body"},
-    {NAMED(max_memory, BYTES), "256M", 1 << 20, INT64_C(64) << 30, false, false,
+    {NAMED(max_body, BYTES), "1M", 1024, 64 << 20, true, false, "Largest request body"},
+    {NAMED(max_memory, BYTES), "256M", 1 << 20, INT64_C(64) << 30, true, false,
      "Memory for the bodies of all requests together; past it 503"},
     {NAMED(max_batch, INTEGER), "1000", 1, 10000, true, false, "Most events in one request"},
     {NAMED(max_header, BYTES), "16k", 1024, 256 << 10, false, false,
      "Largest request line and headers together"},
     {NAMED(max_depth, INTEGER), "16", 2, 64, true, false, "Deepest nesting of an event's JSON"},
     {NAMED(max_connections, INTEGER), "4096", 1, 1000000, false, false,
-     "Most connections at a time"},
+     "Most connections of each worker at a time"},
     {NAMED(rate, INTEGER), "20000", 0, 10000000, true, false,
-     "Events per second of a key that has no limit of its own; 0: any number"},
-    {NAMED(queue_events, INTEGER), "50000", 1, 10000000, false, false,
+     "Events per second, of each worker, of a key that has no limit of its own; 0: any number"},
+    {NAMED(queue_events, INTEGER), "50000", 1, 10000000, true, false,
      "Most events that wait for Postgres; past it 503"},
-    {NAMED(lanes, INTEGER), "4", 1, 64, false, false, "Postgres connections that store events"},
-    {NAMED(sign_in_rate, INTEGER), "10", 1, 100000, false, false,
-     "Sign-ins per minute and address"},
+    {NAMED(lanes, INTEGER), "4", 1, 64, false, false,
+     "Postgres connections of each worker that store events"},
+    {NAMED(sign_in_rate, INTEGER), "10", 1, 100000, true, false,
+     "Sign-ins per minute and address, of each worker"},
+    {NAMED(message_rate, INTEGER), "20", 1, 100000, true, false,
+     "Messages per second of a user, of each worker"},
     {NAMED(token_ttl, DURATION), "10m", 10 * SECOND, DAY, true, false,
      "Life of a token for the hub"},
     {NAMED(session_ttl, DURATION), "12h", 60 * SECOND, 30 * DAY, true, false,
      "Life of a browser's session"},
-    {NAMED(header_timeout, DURATION), "10s", SECOND, HOUR, false, false,
+    {NAMED(header_timeout, DURATION), "10s", SECOND, HOUR, true, false,
      "Time for a new connection's first header"},
-    {NAMED(body_timeout, DURATION), "30s", SECOND, HOUR, false, false,
+    {NAMED(body_timeout, DURATION), "30s", SECOND, HOUR, true, false,
      "Time for a body, and again for taking the answer"},
-    {NAMED(idle_timeout, DURATION), "75s", SECOND, HOUR, false, false,
+    {NAMED(idle_timeout, DURATION), "75s", SECOND, HOUR, true, false,
      "Time until a connection's next header"},
     {NAMED(drain_timeout, DURATION), "10s", SECOND, HOUR, true, false,
      "Time for open requests after SIGTERM"},
-    {NAMED(log_level, TEXT), "info", 0, 0, false, false, "debug, info, warning or error"},
+    {NAMED(log_level, TEXT), "info", 0, 0, true, false, "debug, info, warning or error"},
 };
 
 const struct settings_table ingest_settings_table = {

@@ -43,6 +43,15 @@ void arena_reset(struct arena *arena)
     arena->end = chunk ? chunk->bytes + chunk->size : NULL;
 }
 
+void arena_reset_to(struct arena *arena, void *room, size_t size)
+{
+    arena_reset(arena);
+    if (arena->chunk)
+        return;
+    arena->next = room;
+    arena->end = arena->next + size;
+}
+
 /* Chunks double up to 64 kB, so that a batch of a thousand events costs few of them. */
 static void arena_grow(struct arena *arena, size_t size)
 {
@@ -85,6 +94,20 @@ struct text arena_text(struct arena *arena, const char *bytes, size_t length)
         memcpy(copy, bytes, length);
     copy[length] = '\0';
     return (struct text){copy, (uint32_t)length};
+}
+
+const char *arena_i64(struct arena *arena, int64_t value)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    if (value < 0)
+        digits[--at] = '-';
+    return arena_text(arena, digits + at, sizeof(digits) - at).bytes;
 }
 
 const char *arena_printf(struct arena *arena, const char *format, ...)

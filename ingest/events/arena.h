@@ -29,11 +29,15 @@ void arena_init(struct arena *arena);
 void arena_done(struct arena *arena);
 /* As done, but keeps the first chunk for the next use. */
 void arena_reset(struct arena *arena);
+/* As reset; while no chunk is needed, the memory is `room`, which outlives the use. */
+void arena_reset_to(struct arena *arena, void *room, size_t size);
 /* Uninitialised, aligned for any type. */
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_array(struct arena *arena, size_t count, size_t size);
 /* A NUL-terminated copy. */
 struct text arena_text(struct arena *arena, const char *bytes, size_t length);
+/* The number in decimal. */
+const char *arena_i64(struct arena *arena, int64_t value);
 const char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -1,10 +1,10 @@
 #include "ingest/events/attributes.h"
 
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/base/sha256.h"
 #include "shared/base/time.h"
 
 #define NAME_MAX_BYTES 64
@@ -32,22 +32,21 @@ static bool value_valid(const char *value, size_t length)
 }
 
 /* A name as verdicts show it: short, and printable ASCII whatever was sent. */
-static const char *field_name(struct arena *arena, const char *name)
+static const char *field_name(struct arena *arena, struct text name)
 {
-    char *field = arena_alloc(arena, NAME_MAX_BYTES + 1);
-    size_t length = 0;
-    for (; name[length] && length < NAME_MAX_BYTES; length++)
-        field[length] = (char)(name[length] > 0x20 && name[length] < 0x7f ? name[length] : '?');
+    size_t length = name.length < NAME_MAX_BYTES ? name.length : NAME_MAX_BYTES;
+    char *field = arena_alloc(arena, length + 1);
+    for (size_t i = 0; i < length; i++)
+        field[i] = (char)(name.bytes[i] > 0x20 && name.bytes[i] < 0x7f ? name.bytes[i] : '?');
     field[length] = '\0';
     return field;
 }
 
 void attributes_add(struct attributes *attributes, struct arena *arena, struct event *event,
-                    const char *name, const char *value, size_t length)
+                    struct text name, struct text value)
 {
-    size_t name_length = strlen(name);
     const char *field = field_name(arena, name);
-    if (!name_valid(name, name_length)) {
+    if (!name_valid(name.bytes, name.length)) {
         event_reject(event, REASON_INVALID, field, "attribute names are [a-z0-9], 1 to 64");
         return;
     }
@@ -55,17 +54,17 @@ void attributes_add(struct attributes *attributes, struct arena *arena, struct e
         event_reject(event, REASON_TOO_LONG, field, "at most 32 attributes");
         return;
     }
-    if (length > VALUE_MAX_BYTES) {
+    if (value.length > VALUE_MAX_BYTES) {
         event_reject(event, REASON_TOO_LONG, field, "at most 4096 bytes");
         return;
     }
-    if (!value_valid(value, length)) {
+    if (!value_valid(value.bytes, value.length)) {
         event_reject(event, REASON_INVALID, field, "control characters are not allowed");
         return;
     }
     struct attribute *attribute = &attributes->items[attributes->count++];
-    attribute->name = (struct text){field, (uint32_t)name_length};
-    attribute->value = arena_text(arena, value, length);
+    attribute->name = (struct text){field, name.length};
+    attribute->value = arena_text(arena, value.bytes, value.length);
 }
 
 static int hex_digit(char c)
@@ -110,21 +109,6 @@ static size_t percent_decode(char *text, size_t length)
     return out;
 }
 
-static bool utf8_valid(const char *bytes, size_t length)
-{
-    json_t *string = json_stringn(bytes, length);
-    json_decref(string);
-    return string != NULL;
-}
-
-static bool is_ascii(const char *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)bytes[i] >= 0x80)
-            return false;
-    return true;
-}
-
 void attributes_add_header(struct attributes *attributes, struct arena *arena, struct event *event,
                            const char *name, const char *value)
 {
@@ -134,55 +118,56 @@ void attributes_add_header(struct attributes *attributes, struct arena *arena, s
         lower[length] =
             (char)(name[length] >= 'A' && name[length] <= 'Z' ? name[length] + 32 : name[length]);
     lower[length] = '\0';
+    struct text given = {lower, (uint32_t)length};
     if (attributes_find(attributes, lower).bytes) {
-        event_reject(event, REASON_INVALID, field_name(arena, lower), "given twice");
+        event_reject(event, REASON_INVALID, field_name(arena, given), "given twice");
         return;
     }
     size_t value_length = strlen(value);
     if (value_length > 3 * VALUE_MAX_BYTES) {
-        event_reject(event, REASON_TOO_LONG, field_name(arena, lower), "at most 4096 bytes");
+        event_reject(event, REASON_TOO_LONG, field_name(arena, given), "at most 4096 bytes");
         return;
     }
     char *decoded = arena_alloc(arena, value_length + 1);
     size_t decoded_length = percent_decode(decoded, unquote(value, decoded));
-    if (!is_ascii(decoded, decoded_length) && !utf8_valid(decoded, decoded_length)) {
-        event_reject(event, REASON_INVALID, field_name(arena, lower),
+    if (!json_utf8_valid(decoded, decoded_length)) {
+        event_reject(event, REASON_INVALID, field_name(arena, given),
                      "not valid UTF-8 after percent-decoding");
         return;
     }
-    attributes_add(attributes, arena, event, lower, decoded, decoded_length);
+    attributes_add(attributes, arena, event, given,
+                   (struct text){decoded, (uint32_t)decoded_length});
 }
 
 void attributes_add_json(struct attributes *attributes, struct arena *arena, struct event *event,
-                         const char *name, json_t *value)
+                         const struct json_node *member)
 {
     char number[24];
-    switch (json_typeof(value)) {
-    case JSON_NULL:
+    struct text value = {number, 0};
+    switch (member->kind) {
+    case JSON_KIND_NULL:
         return;
-    case JSON_STRING:
-        attributes_add(attributes, arena, event, name, json_string_value(value),
-                       json_string_length(value));
-        return;
-    case JSON_TRUE:
-        attributes_add(attributes, arena, event, name, "true", 4);
-        return;
-    case JSON_FALSE:
-        attributes_add(attributes, arena, event, name, "false", 5);
-        return;
-    case JSON_INTEGER: {
-        int length =
-            snprintf(number, sizeof(number), "%" PRId64, (int64_t)json_integer_value(value));
-        attributes_add(attributes, arena, event, name, number, (size_t)length);
-        return;
-    }
-    case JSON_OBJECT:
-    case JSON_ARRAY:
-    case JSON_REAL:
+    case JSON_KIND_STRING:
+        value = member->string;
+        break;
+    case JSON_KIND_TRUE:
+        value = TEXT_LITERAL("true");
+        break;
+    case JSON_KIND_FALSE:
+        value = TEXT_LITERAL("false");
+        break;
+    case JSON_KIND_INTEGER:
+        value.length = (uint32_t)snprintf(number, sizeof(number), "%" PRId64, member->integer);
+        break;
+    case JSON_KIND_OBJECT:
+    case JSON_KIND_ARRAY:
+    case JSON_KIND_REAL:
     default:
-        event_reject(event, REASON_INVALID, field_name(arena, name),
+        event_reject(event, REASON_INVALID, field_name(arena, member->name),
                      "attributes are text, boolean or integer");
+        return;
     }
+    attributes_add(attributes, arena, event, member->name, value);
 }
 
 static bool text_is(struct text text, const char *literal)
@@ -275,14 +260,34 @@ static void sort_by_name(struct attributes *attributes)
     }
 }
 
-static void hash_text(crypto_hash_sha256_state *state, struct text text)
+/* SHA-256 is fed in few, larger pieces: an event consists of many small ones. */
+struct hasher {
+    size_t length;
+    unsigned char bytes[512];
+};
+
+static void hash_bytes(struct hasher *hasher, const void *bytes, size_t length)
+{
+    if (length > sizeof(hasher->bytes) - hasher->length) {
+        sha256_add(hasher->bytes, hasher->length);
+        hasher->length = 0;
+    }
+    if (length > sizeof(hasher->bytes)) {
+        sha256_add(bytes, length);
+        return;
+    }
+    if (length)
+        memcpy(hasher->bytes + hasher->length, bytes, length);
+    hasher->length += length;
+}
+
+static void hash_text(struct hasher *hasher, struct text text)
 {
     unsigned char length[4] = {(unsigned char)(text.length >> 24),
                                (unsigned char)(text.length >> 16),
                                (unsigned char)(text.length >> 8), (unsigned char)text.length};
-    crypto_hash_sha256_update(state, length, sizeof(length));
-    if (text.length)
-        crypto_hash_sha256_update(state, (const unsigned char *)text.bytes, text.length);
+    hash_bytes(hasher, length, sizeof(length));
+    hash_bytes(hasher, text.bytes, text.length);
 }
 
 /* A retry may travel as another content type or under another trace. */
@@ -294,22 +299,24 @@ static bool about_transport(struct text name)
 
 void attributes_hash(struct attributes *attributes, struct event *event)
 {
-    crypto_hash_sha256_state state;
+    struct hasher hasher;
     char instant[24];
-    crypto_hash_sha256_init(&state);
+    sha256_begin();
+    hasher.length = 0;
     sort_by_name(attributes);
     for (unsigned i = 0; i < attributes->count; i++) {
         const struct attribute *attribute = &attributes->items[i];
         if (about_transport(attribute->name))
             continue;
-        hash_text(&state, attribute->name);
+        hash_text(&hasher, attribute->name);
         if (!text_is(attribute->name, "time")) {
-            hash_text(&state, attribute->value);
+            hash_text(&hasher, attribute->value);
             continue;
         }
         int length = snprintf(instant, sizeof(instant), "%" PRId64, event->occurred_us);
-        hash_text(&state, (struct text){instant, (uint32_t)length});
+        hash_text(&hasher, (struct text){instant, (uint32_t)length});
     }
-    hash_text(&state, event->data);
-    crypto_hash_sha256_final(&state, event->hash);
+    hash_text(&hasher, event->data);
+    sha256_add(hasher.bytes, hasher.length);
+    sha256_end(event->hash);
 }

@@ -3,9 +3,8 @@
 #ifndef MH_INGEST_ATTRIBUTES_H
 #define MH_INGEST_ATTRIBUTES_H
 
-#include <jansson.h>
-
 #include "ingest/events/event.h"
+#include "ingest/events/json_tree.h"
 
 #define ATTRIBUTES_MAX 32
 
@@ -26,13 +25,13 @@ static inline void attributes_init(struct attributes *attributes)
 
 /* Adds a copy; rejects `event` for a bad name, too many or a value that is not text. */
 void attributes_add(struct attributes *attributes, struct arena *arena, struct event *event,
-                    const char *name, const char *value, size_t length);
+                    struct text name, struct text value);
 /* The same from a ce-* header, whose value is percent-encoded UTF-8. */
 void attributes_add_header(struct attributes *attributes, struct arena *arena, struct event *event,
                            const char *name, const char *value);
 /* The same from a JSON member: text, boolean or integer; null counts as absent. */
 void attributes_add_json(struct attributes *attributes, struct arena *arena, struct event *event,
-                         const char *name, json_t *value);
+                         const struct json_node *member);
 /* bytes NULL when absent. */
 struct text attributes_find(const struct attributes *attributes, const char *name);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ingest/events/columns.h"
+#include "ingest/events/schedule.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
 #include "shared/base/time.h"
@@ -18,26 +19,32 @@ enum sql_verdict { SQL_ACCEPTED, SQL_DUPLICATE, SQL_CONFLICT, SQL_TOO_OLD, SQL_S
 struct lane {
     struct batcher *batcher;
     struct pg_link *link;
-    struct list waiting; /* groups */
-    struct list running; /* the groups of the transaction that runs */
-    uint32_t running_events;
+    struct schedule_run run; /* the transaction that runs */
     unsigned tries;
     int64_t started_us;
-    bool up;
     struct columns columns;
 };
 
 struct batcher {
     struct batcher_options options;
-    unsigned lane_count, open_lanes;
-    uint32_t queued;
+    struct schedule schedule;
+    uv_timer_t start; /* at the loop's next turn, so that what one turn brings is one batch */
+    unsigned lane_count, open_handles;
     bool closing;
     void (*on_closed)(void *owner);
     void *closed_owner;
     struct lane lanes[];
 };
 
-static void lane_next(struct lane *lane);
+static bool lane_up(const struct lane *lane)
+{
+    return pg_link_state(lane->link) == PG_LINK_UP;
+}
+
+static bool lane_running(const struct lane *lane)
+{
+    return !list_empty(&lane->run.groups);
+}
 
 static void finish_groups(struct list *groups, enum reason outcome)
 {
@@ -48,11 +55,21 @@ static void finish_groups(struct list *groups, enum reason outcome)
     }
 }
 
-static void fail_waiting(struct lane *lane)
+static void finish_waiting(struct batcher *batcher)
 {
-    LIST_FOR_EACH(link, next, &lane->waiting)
-    lane->batcher->queued -= LIST_ITEM(link, struct event_group, link)->pending;
-    finish_groups(&lane->waiting, REASON_UNAVAILABLE);
+    struct list groups;
+    list_init(&groups);
+    schedule_clear(&batcher->schedule, &groups);
+    finish_groups(&groups, REASON_UNAVAILABLE);
+}
+
+/* Ends the lane's transaction without a result. */
+static void lane_fail(struct lane *lane, enum reason outcome)
+{
+    struct list groups;
+    list_init(&groups);
+    schedule_release(&lane->batcher->schedule, &lane->run, &groups);
+    finish_groups(&groups, outcome);
 }
 
 static void apply_verdict(struct event *event, long verdict, struct counters *counters)
@@ -83,10 +100,10 @@ static void apply_verdict(struct event *event, long verdict, struct counters *co
 }
 
 /* `{0,1,…}`, one number per pending event in the order in which they were added. */
-static void apply_verdicts(struct lane *lane, const char *verdicts)
+static void apply_verdicts(struct batcher *batcher, const struct list *groups, const char *verdicts)
 {
     const char *at = verdicts && *verdicts == '{' ? verdicts + 1 : "";
-    LIST_FOR_EACH(link, next, &lane->running)
+    LIST_FOR_EACH(link, next, groups)
     {
         struct event_group *group = LIST_ITEM(link, struct event_group, link);
         for (uint32_t i = 0; i < group->count; i++) {
@@ -94,8 +111,7 @@ static void apply_verdicts(struct lane *lane, const char *verdicts)
                 continue;
             char *end;
             long verdict = strtol(at, &end, 10);
-            apply_verdict(&group->events[i], end == at ? -1 : verdict,
-                          lane->batcher->options.counters);
+            apply_verdict(&group->events[i], end == at ? -1 : verdict, batcher->options.counters);
             at = *end == ',' ? end + 1 : end;
         }
     }
@@ -116,16 +132,24 @@ static void publish_rows(struct batcher *batcher, const struct pg_result *result
     }
 }
 
+static void start_lanes(struct batcher *batcher);
+
 static void on_committed(struct lane *lane, const struct pg_result *result)
 {
-    struct counters *counters = lane->batcher->options.counters;
+    struct batcher *batcher = lane->batcher;
+    struct counters *counters = batcher->options.counters;
     double seconds = (double)(time_monotonic_us() - lane->started_us) * 1e-6;
+    struct list groups;
+    list_init(&groups);
     counters->batches++;
     prometheus_observe(&counters->commit_seconds, seconds);
-    prometheus_observe(&counters->batch_events, lane->running_events);
-    apply_verdicts(lane, pg_result_rows(result) > 0 ? pg_result_text(result, 0, 5, NULL) : NULL);
-    publish_rows(lane->batcher, result);
-    finish_groups(&lane->running, REASON_NONE);
+    prometheus_observe(&counters->batch_events, lane->run.events);
+    schedule_release(&batcher->schedule, &lane->run, &groups);
+    start_lanes(batcher); /* Postgres works on while the answers are written */
+    apply_verdicts(batcher, &groups,
+                   pg_result_rows(result) > 0 ? pg_result_text(result, 0, 5, NULL) : NULL);
+    publish_rows(batcher, result);
+    finish_groups(&groups, REASON_NONE);
 }
 
 /* One event that the database cannot take must not refuse the others of its batch: each request
@@ -133,21 +157,13 @@ static void on_committed(struct lane *lane, const struct pg_result *result)
 static void on_statement_failed(struct lane *lane, const struct pg_result *result)
 {
     static struct log_limit limit = {.interval_ms = 1000};
-    bool single = lane->running.next->next == &lane->running;
+    bool single = lane->run.groups.next->next == &lane->run.groups;
     log_limited(&limit, LOG_LEVEL_ERROR, "ingest_events failed: %s %s", pg_result_sqlstate(result),
                 pg_result_message(result));
-    if (single) {
-        finish_groups(&lane->running, REASON_INTERNAL);
-        return;
-    }
-    while (!list_empty(&lane->running)) {
-        struct list *last = lane->running.previous;
-        struct event_group *group = LIST_ITEM(last, struct event_group, link);
-        group->alone = true;
-        list_remove(last);
-        list_append(lane->waiting.next, last); /* before the first that waits */
-        lane->batcher->queued += group->pending;
-    }
+    if (single)
+        lane_fail(lane, REASON_INTERNAL);
+    else
+        schedule_return(&lane->batcher->schedule, &lane->run);
 }
 
 static void lane_run(struct lane *lane);
@@ -155,23 +171,24 @@ static void lane_run(struct lane *lane);
 static void on_result(void *owner, const struct pg_result *result)
 {
     struct lane *lane = owner;
+    struct batcher *batcher = lane->batcher;
     enum pg_failure failure = pg_result_failure(result);
     if (failure == PG_OK) {
         on_committed(lane, result);
-    } else {
-        lane->batcher->options.counters->batches_failed++;
-        const char *state = pg_result_sqlstate(result);
-        bool rolled_back = strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0;
-        if (failure == PG_FAILED_RETRYABLE && rolled_back && ++lane->tries < MAX_TRIES) {
-            lane_run(lane);
-            return;
-        }
-        if (failure == PG_FAILED_STATEMENT)
-            on_statement_failed(lane, result);
-        else
-            finish_groups(&lane->running, REASON_UNAVAILABLE);
+        return;
     }
-    lane_next(lane);
+    batcher->options.counters->batches_failed++;
+    const char *state = pg_result_sqlstate(result);
+    bool rolled_back = strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0;
+    if (failure == PG_FAILED_RETRYABLE && rolled_back && ++lane->tries < MAX_TRIES) {
+        lane_run(lane);
+        return;
+    }
+    if (failure == PG_FAILED_STATEMENT)
+        on_statement_failed(lane, result);
+    else
+        lane_fail(lane, REASON_UNAVAILABLE);
+    start_lanes(batcher);
 }
 
 static void lane_run(struct lane *lane)
@@ -186,40 +203,56 @@ static void lane_run(struct lane *lane)
     };
     lane->started_us = time_monotonic_us();
     if (pg_link_query(lane->link, &query))
-        finish_groups(&lane->running, REASON_UNAVAILABLE);
+        lane_fail(lane, REASON_UNAVAILABLE);
 }
 
-static void lane_take(struct lane *lane, struct event_group *group)
+static void lane_start(struct lane *lane)
 {
-    list_remove(&group->link);
-    list_append(&lane->running, &group->link);
-    lane->running_events += group->pending;
-    lane->batcher->queued -= group->pending;
-    for (uint32_t i = 0; i < group->count; i++)
-        if (group->events[i].status == EVENT_PENDING)
-            columns_add(&lane->columns, group, &group->events[i]);
-}
-
-/* Starts the next transaction if none runs and something waits. */
-static void lane_next(struct lane *lane)
-{
-    if (!list_empty(&lane->running) || list_empty(&lane->waiting))
-        return;
-    columns_clear(&lane->columns);
-    lane->running_events = 0;
+    struct batcher *batcher = lane->batcher;
+    schedule_fill(&batcher->schedule, &lane->run, batcher->options.max_batch);
     lane->tries = 0;
-    while (!list_empty(&lane->waiting)) {
-        struct event_group *group = LIST_ITEM(lane->waiting.next, struct event_group, link);
-        bool first = lane->running_events == 0;
-        if (!first && (group->alone ||
-                       lane->running_events + group->pending > lane->batcher->options.max_batch))
-            break;
-        lane_take(lane, group);
-        if (group->alone)
-            break;
+    columns_clear(&lane->columns);
+    LIST_FOR_EACH(link, next, &lane->run.groups)
+    {
+        const struct event_group *group = LIST_ITEM(link, struct event_group, link);
+        for (uint32_t i = 0; i < group->count; i++)
+            if (group->events[i].status == EVENT_PENDING)
+                columns_add(&lane->columns, group, &group->events[i]);
     }
     columns_finish(&lane->columns);
     lane_run(lane);
+}
+
+static struct lane *free_lane(struct batcher *batcher)
+{
+    for (unsigned i = 0; i < batcher->lane_count; i++)
+        if (lane_up(&batcher->lanes[i]) && !lane_running(&batcher->lanes[i]))
+            return &batcher->lanes[i];
+    return NULL;
+}
+
+static bool any_running(const struct batcher *batcher)
+{
+    for (unsigned i = 0; i < batcher->lane_count; i++)
+        if (lane_running(&batcher->lanes[i]))
+            return true;
+    return false;
+}
+
+static void start_lanes(struct batcher *batcher)
+{
+    while (batcher->schedule.ready_events) {
+        struct lane *lane = free_lane(batcher);
+        if (!lane ||
+            (any_running(batcher) && batcher->schedule.ready_events < batcher->options.min_beside))
+            return;
+        lane_start(lane);
+    }
+}
+
+static void on_start(uv_timer_t *timer)
+{
+    start_lanes(timer->data);
 }
 
 static void on_lane_state(void *owner, struct pg_link *link, enum pg_link_state state)
@@ -227,12 +260,11 @@ static void on_lane_state(void *owner, struct pg_link *link, enum pg_link_state 
     struct lane *lane = owner;
     struct batcher *batcher = lane->batcher;
     (void)link;
-    lane->up = state == PG_LINK_UP;
-    if (lane->up) {
+    if (state == PG_LINK_UP) {
         batcher->options.counters->postgres_reconnects++;
-        lane_next(lane);
-    } else {
-        fail_waiting(lane);
+        start_lanes(batcher);
+    } else if (batcher_lanes_up(batcher) == 0) {
+        finish_waiting(batcher);
     }
     batcher->options.on_state(batcher->options.owner);
 }
@@ -247,14 +279,13 @@ static int lane_open(uv_loop_t *loop, struct batcher *batcher, struct lane *lane
         .owner = lane,
     };
     lane->batcher = batcher;
-    list_init(&lane->waiting);
-    list_init(&lane->running);
+    schedule_run_init(&lane->run);
     columns_init(&lane->columns);
     int error = pg_link_open(loop, &options, &lane->link);
     if (error)
         columns_done(&lane->columns);
     else
-        batcher->open_lanes++;
+        batcher->open_handles++;
     return error;
 }
 
@@ -264,6 +295,10 @@ int batcher_open(uv_loop_t *loop, const struct batcher_options *options,
     struct batcher *batcher =
         memory_zalloc(sizeof(*batcher) + options->lanes * sizeof(struct lane));
     batcher->options = *options;
+    schedule_init(&batcher->schedule);
+    uv_timer_init(loop, &batcher->start);
+    batcher->start.data = batcher;
+    batcher->open_handles = 1;
     *ret_batcher = batcher;
     for (; batcher->lane_count < options->lanes; batcher->lane_count++) {
         int error = lane_open(loop, batcher, &batcher->lanes[batcher->lane_count]);
@@ -275,44 +310,57 @@ int batcher_open(uv_loop_t *loop, const struct batcher_options *options,
 
 int batcher_submit(struct batcher *batcher, struct event_group *group)
 {
-    struct lane *lane = &batcher->lanes[(uint32_t)group->partner_id % batcher->lane_count];
     group->pending = 0;
     group->alone = false;
     for (uint32_t i = 0; i < group->count; i++)
         group->pending += group->events[i].status == EVENT_PENDING;
-    if (batcher->closing || !lane->up)
+    if (batcher->closing || batcher_lanes_up(batcher) == 0)
         return -ENOTCONN;
-    if (batcher->queued + group->pending > batcher->options.max_queued)
+    if (batcher->schedule.waiting_events + group->pending > batcher->options.max_queued)
         return -ENOBUFS;
-    batcher->queued += group->pending;
-    list_append(&lane->waiting, &group->link);
-    lane_next(lane);
+    schedule_add(&batcher->schedule, group);
+    if (!uv_is_active((uv_handle_t *)&batcher->start))
+        uv_timer_start(&batcher->start, on_start, 0, 0);
     return 0;
+}
+
+void batcher_set_max_queued(struct batcher *batcher, uint32_t max_queued)
+{
+    batcher->options.max_queued = max_queued;
 }
 
 unsigned batcher_lanes_up(const struct batcher *batcher)
 {
     unsigned up = 0;
     for (unsigned i = 0; i < batcher->lane_count; i++)
-        up += batcher->lanes[i].up;
+        up += lane_up(&batcher->lanes[i]);
     return up;
 }
 
 uint32_t batcher_queued(const struct batcher *batcher)
 {
-    return batcher->queued;
+    return batcher->schedule.waiting_events;
+}
+
+static void on_part_closed(struct batcher *batcher)
+{
+    if (--batcher->open_handles)
+        return;
+    if (batcher->on_closed)
+        batcher->on_closed(batcher->closed_owner);
+    free(batcher);
 }
 
 static void on_lane_closed(void *owner)
 {
     struct lane *lane = owner;
-    struct batcher *batcher = lane->batcher;
     columns_done(&lane->columns);
-    if (--batcher->open_lanes)
-        return;
-    if (batcher->on_closed)
-        batcher->on_closed(batcher->closed_owner);
-    free(batcher);
+    on_part_closed(lane->batcher);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    on_part_closed(handle->data);
 }
 
 void batcher_close(struct batcher *batcher, void (*on_closed)(void *owner), void *owner)
@@ -320,9 +368,8 @@ void batcher_close(struct batcher *batcher, void (*on_closed)(void *owner), void
     batcher->closing = true;
     batcher->on_closed = on_closed;
     batcher->closed_owner = owner;
-    unsigned count = batcher->lane_count;
-    for (unsigned i = 0; i < count; i++)
-        fail_waiting(&batcher->lanes[i]);
-    for (unsigned i = 0; i < count; i++)
+    finish_waiting(batcher);
+    for (unsigned i = 0; i < batcher->lane_count; i++)
         pg_link_close(batcher->lanes[i].link, on_lane_closed, &batcher->lanes[i]);
+    uv_close((uv_handle_t *)&batcher->start, on_timer_closed);
 }

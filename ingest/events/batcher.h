@@ -1,33 +1,19 @@
 /* Group commit. Events of many requests go to Postgres in one call per transaction: what arrives
- * while a lane's last transaction runs is its next batch. A lane is one connection; a partner
- * always uses the same one, so that its events commit in the order of their acknowledgements and
- * two lanes rarely want the same rows. Nothing waits for a lane whose connection is down. */
+ * while a transaction runs is the next one. A lane is one connection. Transactions end one after
+ * the other, because all of them want the platform's head until their commit, and a small one costs
+ * nearly as much as a larger one: so a second lane starts beside a running one only for a batch
+ * that is worth it. Nothing waits while no connection is up. */
 #ifndef MH_INGEST_BATCHER_H
 #define MH_INGEST_BATCHER_H
 
 #include <uv.h>
 
 #include "ingest/counters.h"
-#include "ingest/events/event.h"
-#include "shared/base/list.h"
+#include "ingest/events/event_group.h"
 #include "shared/postgres/pg_link.h"
 
-/* The events of one request, all of one key. Owned by the request, alive until on_done. */
-struct event_group {
-    struct list link;
-    struct event *events;
-    uint32_t count;   /* of all events; only pending ones are stored */
-    uint32_t pending; /* set by batcher_submit */
-    int32_t partner_id, key_id;
-    int environment;
-    bool alone; /* was in a batch that failed: next time by itself */
-    /* REASON_NONE: committed, every pending event has its verdict. REASON_UNAVAILABLE: nothing is
-     * known, to be sent again. REASON_INTERNAL: rolled back, will never work. */
-    void (*on_done)(struct event_group *group, enum reason outcome);
-    void *owner;
-};
-
-/* One feed message of a committed batch; borrowed during the call. */
+/* One row of a channel's log, committed; borrowed during the call. platform_seq 0: the row has no
+ * place in the platform's feed. */
 struct feed_message {
     const char *channel, *epoch, *payload;
     size_t payload_length;
@@ -41,6 +27,7 @@ struct batcher_options {
     unsigned lanes;
     uint32_t max_queued; /* events waiting, over all lanes */
     uint32_t max_batch;  /* events per transaction, unless one request has more */
+    uint32_t min_beside; /* events that are worth a transaction beside a running one */
     struct counters *counters;
     void (*on_state)(void *owner); /* a lane came up or went down */
     void (*on_feed)(void *owner, const struct feed_message *message);
@@ -49,8 +36,9 @@ struct batcher_options {
 
 MUST_CHECK int batcher_open(uv_loop_t *loop, const struct batcher_options *options,
                             struct batcher **ret_batcher);
-/* 0, -ENOTCONN (the partner's lane is down) or -ENOBUFS (too much waits). */
+/* 0, -ENOTCONN (no lane is up) or -ENOBUFS (too much waits). */
 MUST_CHECK int batcher_submit(struct batcher *batcher, struct event_group *group);
+void batcher_set_max_queued(struct batcher *batcher, uint32_t max_queued);
 unsigned batcher_lanes_up(const struct batcher *batcher);
 uint32_t batcher_queued(const struct batcher *batcher);
 /* Answers all that waits with REASON_UNAVAILABLE, then closes. */

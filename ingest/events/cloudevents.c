@@ -1,8 +1,8 @@
 #include "ingest/events/cloudevents.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <sodium.h>
+#include <stdalign.h>
 #include <string.h>
 #include <strings.h>
 
@@ -11,9 +11,13 @@
 #include "ingest/events/payload.h"
 #include "ingest/events/track.h"
 
+#define SCRATCH_BYTES 4096
+
 /* What every step of one decoding needs. */
 struct decoder {
     struct event_batch *batch;
+    struct arena scratch;                          /* the tree of the event at hand */
+    alignas(max_align_t) char room[SCRATCH_BYTES]; /* enough for most trees */
     const struct event_context *context;
     enum event_mode mode;
     enum reason refused;
@@ -97,100 +101,90 @@ static struct event *batch_add(struct event_batch *batch, const char *bytes, siz
     return event;
 }
 
-/* The parsed value, or NULL with the event rejected. */
-static json_t *parse(struct arena *arena, struct event *event, const char *bytes, size_t length,
-                     size_t flags)
+/* The tree, or NULL with the event rejected. */
+static struct json_node *parse(struct decoder *decoder, struct event *event, const char *bytes,
+                               size_t length, const char *field)
 {
-    json_error_t error;
-    json_t *value = json_loadb(bytes, length, JSON_REJECT_DUPLICATES | flags, &error);
-    if (value)
-        return value;
-    /* The text quotes the input, cut anywhere. */
-    for (char *c = error.text; *c; c++)
-        if (*c < 0x20 || *c > 0x7e)
-            *c = '?';
-    event_reject(event, REASON_INVALID_JSON, NULL,
-                 arena_printf(arena, "at byte %d: %s", error.position, error.text));
+    struct json_node *root = NULL;
+    struct json_fault fault;
+    unsigned max_depth = decoder->context->max_depth;
+    struct arena *arena = decoder->batch->arena;
+    if (json_tree_read(&decoder->scratch, bytes, length, max_depth, &root, &fault) == 0)
+        return root;
+    if (fault.too_deep)
+        event_reject(event, REASON_TOO_DEEP, field,
+                     arena_printf(arena, "at most %u levels", max_depth));
+    else
+        event_reject(event, REASON_INVALID_JSON, NULL,
+                     arena_printf(arena, "at byte %zu: %s", fault.at, fault.what));
     return NULL;
 }
 
 /* `data_base64` holds JSON text, as any other way of carrying the same data would. */
-static json_t *parse_base64(const json_t *encoded, struct decoder *decoder, struct event *event)
+static struct json_node *parse_base64(const struct json_node *encoded, struct decoder *decoder,
+                                      struct event *event)
 {
-    const char *text = json_string_value(encoded);
-    size_t length = json_string_length(encoded), decoded = 0;
-    unsigned char *bytes = text ? arena_alloc(decoder->batch->arena, length + 1) : NULL;
-    if (!bytes || sodium_base642bin(bytes, length + 1, text, length, NULL, &decoded, NULL,
+    struct text text = encoded->string;
+    bool is_text = encoded->kind == JSON_KIND_STRING;
+    size_t room = is_text ? text.length + 1 : 0, decoded = 0;
+    unsigned char *bytes = is_text ? arena_alloc(&decoder->scratch, room) : NULL;
+    if (!bytes || sodium_base642bin(bytes, room, text.bytes, text.length, NULL, &decoded, NULL,
                                     sodium_base64_VARIANT_ORIGINAL)) {
         event_reject(event, REASON_INVALID, "data_base64", "not base64");
         return NULL;
     }
-    if (json_scan_too_deep((const char *)bytes, decoded, decoder->context->max_depth)) {
-        event_reject(event, REASON_TOO_DEEP, "data_base64", NULL);
-        return NULL;
-    }
-    return parse(decoder->batch->arena, event, (const char *)bytes, decoded, 0);
+    return parse(decoder, event, (const char *)bytes, decoded, "data_base64");
 }
 
 static void finish(struct decoder *decoder, struct attributes *attributes, struct event *event,
-                   json_t *data)
+                   const struct json_node *data)
 {
+    static const struct json_node empty = {.kind = JSON_KIND_OBJECT};
     attributes_apply(attributes, event, decoder->context->now_us, decoder->context->may_backfill);
-    if (data && !json_is_object(data))
+    if (data && data->kind != JSON_KIND_OBJECT)
         event_reject(event, REASON_INVALID, "data", "must be a JSON object");
     if (event->status == EVENT_REJECTED)
         return;
-    json_t *empty = data ? NULL : json_object();
-    payload_apply(data ? data : empty, decoder->batch->arena, event);
-    json_decref(empty);
+    payload_apply(data ? data : &empty, decoder->batch->arena, event);
     attributes_hash(attributes, event);
 }
 
-static void decode_structured(struct decoder *decoder, struct event *event, json_t *root)
+static void decode_structured(struct decoder *decoder, struct event *event,
+                              const struct json_node *root)
 {
     struct attributes attributes;
-    struct arena *arena = decoder->batch->arena;
-    json_t *data = NULL, *value, *decoded = NULL;
-    const char *name;
+    const struct json_node *data = NULL, *encoded = NULL;
     attributes_init(&attributes);
-    json_object_foreach(root, name, value)
-    {
-        if (strcmp(name, "data") == 0)
-            data = json_is_null(value) ? data : value;
-        else if (strcmp(name, "data_base64") != 0)
-            attributes_add_json(&attributes, arena, event, name, value);
-    }
-    json_t *encoded = json_object_get(root, "data_base64");
-    if (encoded && !json_is_null(encoded)) {
-        if (data)
-            event_reject(event, REASON_INVALID, "data_base64", "data is given too");
+    for (const struct json_node *member = root->first; member; member = member->next) {
+        const struct json_node *given = member->kind == JSON_KIND_NULL ? NULL : member;
+        if (json_tree_named(member, "data"))
+            data = given;
+        else if (json_tree_named(member, "data_base64"))
+            encoded = given;
         else
-            data = decoded = parse_base64(encoded, decoder, event);
+            attributes_add_json(&attributes, decoder->batch->arena, event, member);
     }
+    if (encoded && data)
+        event_reject(event, REASON_INVALID, "data_base64", "data is given too");
+    else if (encoded)
+        data = parse_base64(encoded, decoder, event);
     finish(decoder, &attributes, event, data);
-    json_decref(decoded);
 }
 
 /* One event as JSON: a structured event or, where allowed, the tracking shape. */
-static void decode_json(struct decoder *decoder, const char *bytes, size_t length, bool too_deep)
+static void decode_json(struct decoder *decoder, const char *bytes, size_t length)
 {
     struct event *event = batch_add(decoder->batch, bytes, length);
-    if (too_deep) {
-        event_reject(
-            event, REASON_TOO_DEEP, NULL,
-            arena_printf(decoder->batch->arena, "at most %u levels", decoder->context->max_depth));
-        return;
-    }
-    json_t *root = parse(decoder->batch->arena, event, bytes, length, 0);
+    arena_reset_to(&decoder->scratch, decoder->room, sizeof(decoder->room));
+    struct json_node *root = parse(decoder, event, bytes, length, NULL);
     if (!root)
         return;
-    if (!json_is_object(root))
+    if (root->kind != JSON_KIND_OBJECT)
         event_reject(event, REASON_INVALID, NULL, "an event is a JSON object");
-    else if (decoder->mode == EVENT_MODE_TRACK && !json_object_get(root, "specversion"))
-        track_apply(root, decoder->context, decoder->batch->arena, event);
+    else if (decoder->mode == EVENT_MODE_TRACK && !json_tree_get(root, "specversion"))
+        track_apply(root, decoder->context, &decoder->scratch, decoder->batch->arena, event);
     else
         decode_structured(decoder, event, root);
-    json_decref(root);
 }
 
 static void decode_binary(struct decoder *decoder, const struct event_header *headers,
@@ -199,16 +193,11 @@ static void decode_binary(struct decoder *decoder, const struct event_header *he
     struct attributes attributes;
     struct arena *arena = decoder->batch->arena;
     struct event *event = batch_add(decoder->batch, body, length);
-    json_t *data = NULL;
     attributes_init(&attributes);
     for (size_t i = 0; i < header_count; i++)
         attributes_add_header(&attributes, arena, event, headers[i].name, headers[i].value);
-    if (length && json_scan_too_deep(body, length, decoder->context->max_depth))
-        event_reject(event, REASON_TOO_DEEP, "data", NULL);
-    else if (length)
-        data = parse(arena, event, body, length, JSON_DECODE_ANY);
-    finish(decoder, &attributes, event, data);
-    json_decref(data);
+    finish(decoder, &attributes, event,
+           length ? parse(decoder, event, body, length, "data") : NULL);
 }
 
 static int on_element(void *owner, const struct json_element *element)
@@ -218,13 +207,13 @@ static int on_element(void *owner, const struct json_element *element)
         decoder->refused = REASON_BATCH_TOO_LARGE;
         return -E2BIG;
     }
-    decode_json(decoder, element->bytes, element->length, element->too_deep);
+    decode_json(decoder, element->bytes, element->length);
     return 0;
 }
 
 static void decode_array(struct decoder *decoder, const char *body, size_t length)
 {
-    int error = json_scan_array(body, length, decoder->context->max_depth, on_element, decoder);
+    int error = json_scan_array(body, length, on_element, decoder);
     if (error && decoder->refused == REASON_NONE)
         decoder->refused = REASON_INVALID_JSON;
 }
@@ -236,7 +225,6 @@ static void decode_lines(struct decoder *decoder, const char *body, size_t lengt
         const char *newline = memchr(body, '\n', (size_t)(end - body));
         const char *stop = newline ? newline : end;
         struct json_element line = json_scan_trim(body, (size_t)(stop - body));
-        line.too_deep = json_scan_too_deep(line.bytes, line.length, decoder->context->max_depth);
         if (line.length)
             (void)on_element(decoder, &line);
         body = newline ? newline + 1 : end;
@@ -251,8 +239,7 @@ static void decode_single(struct decoder *decoder, const char *body, size_t leng
         return;
     }
     decoder->batch->single = true;
-    decode_json(decoder, whole.bytes, whole.length,
-                json_scan_too_deep(whole.bytes, whole.length, decoder->context->max_depth));
+    decode_json(decoder, whole.bytes, whole.length);
 }
 
 /* A body in which not even the events can be told apart is refused, and kept, as one. */
@@ -268,7 +255,12 @@ enum reason event_batch_decode(struct event_batch *batch, enum event_mode mode,
                                const struct event_header *headers, size_t header_count,
                                const char *body, size_t length, const struct event_context *context)
 {
-    struct decoder decoder = {batch, context, mode, REASON_NONE};
+    struct decoder decoder; /* the room stays as it is: it is large */
+    decoder.batch = batch;
+    decoder.context = context;
+    decoder.mode = mode;
+    decoder.refused = REASON_NONE;
+    arena_init(&decoder.scratch);
     switch (mode) {
     case EVENT_MODE_BINARY:
         batch->single = true;
@@ -285,6 +277,7 @@ enum reason event_batch_decode(struct event_batch *batch, enum event_mode mode,
     default:
         decode_single(&decoder, body, length);
     }
+    arena_done(&decoder.scratch);
     if (decoder.refused == REASON_INVALID_JSON) {
         reject_whole(batch, body, length);
         return REASON_NONE;

@@ -15,7 +15,7 @@ struct json_element json_scan_trim(const char *text, size_t length)
     }
     while (length && is_space(text[length - 1]))
         length--;
-    return (struct json_element){text, length, false};
+    return (struct json_element){text, length};
 }
 
 /* Past the closing quote of the string that opens at `at`, or `end` when it does not close. */
@@ -50,9 +50,9 @@ bool json_scan_too_deep(const char *text, size_t length, unsigned max_depth)
 }
 
 /* The end of the element that starts at `at`: the comma or bracket that follows it, or NULL. */
-static const char *element_end(const char *at, const char *end, unsigned max_depth, bool *too_deep)
+static const char *element_end(const char *at, const char *end)
 {
-    unsigned depth = 0;
+    size_t depth = 0;
     while (at < end) {
         char c = *at;
         if (c == '"') {
@@ -62,8 +62,7 @@ static const char *element_end(const char *at, const char *end, unsigned max_dep
         if (depth == 0 && (c == ',' || c == ']'))
             return at;
         if (c == '{' || c == '[') {
-            if (++depth > max_depth)
-                *too_deep = true;
+            depth++;
         } else if (c == '}' || c == ']') {
             if (depth-- == 0)
                 return NULL;
@@ -73,8 +72,7 @@ static const char *element_end(const char *at, const char *end, unsigned max_dep
     return NULL;
 }
 
-int json_scan_array(const char *text, size_t length, unsigned max_depth,
-                    json_element_fn *on_element, void *owner)
+int json_scan_array(const char *text, size_t length, json_element_fn *on_element, void *owner)
 {
     struct json_element whole = json_scan_trim(text, length);
     if (whole.length < 2 || whole.bytes[0] != '[' || whole.bytes[whole.length - 1] != ']')
@@ -83,12 +81,10 @@ int json_scan_array(const char *text, size_t length, unsigned max_depth,
     if (json_scan_trim(at, whole.length - 2).length == 0)
         return 0;
     for (;;) {
-        bool too_deep = false;
-        const char *stop = element_end(at, end, max_depth, &too_deep);
+        const char *stop = element_end(at, end);
         if (!stop)
             return -EINVAL;
         struct json_element element = json_scan_trim(at, (size_t)(stop - at));
-        element.too_deep = too_deep;
         if (element.length == 0)
             return -EINVAL;
         int error = on_element(owner, &element);

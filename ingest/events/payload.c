@@ -68,12 +68,12 @@ static bool has_control(const char *text, size_t length)
     return false;
 }
 
-static void apply_text(const struct member *member, const json_t *value, struct arena *arena,
-                       struct event *event)
+static void apply_text(const struct member *member, const struct json_node *value,
+                       struct arena *arena, struct event *event)
 {
-    const char *text = json_string_value(value);
-    size_t length = json_string_length(value);
-    if (!text)
+    const char *text = value->string.bytes;
+    size_t length = value->string.length;
+    if (value->kind != JSON_KIND_STRING)
         event_reject(event, REASON_INVALID, member->field, "must be text");
     else if (length > (size_t)member->maximum)
         event_reject(event, REASON_TOO_LONG, member->field,
@@ -98,14 +98,14 @@ static void store_number(const struct member *member, int64_t number, struct are
         *(int64_t *)target(event, member) = number;
 }
 
-static void apply_integer(const struct member *member, const json_t *value, struct arena *arena,
-                          struct event *event)
+static void apply_integer(const struct member *member, const struct json_node *value,
+                          struct arena *arena, struct event *event)
 {
-    double real = json_real_value(value);
-    if (json_is_integer(value))
-        store_number(member, json_integer_value(value), arena, event);
-    else if (json_is_real(value) && real == floor(real) && fabs(real) < 1e15)
-        store_number(member, (int64_t)real, arena, event);
+    bool real = value->kind == JSON_KIND_REAL;
+    if (value->kind == JSON_KIND_INTEGER)
+        store_number(member, value->integer, arena, event);
+    else if (real && value->real == floor(value->real) && fabs(value->real) < 1e15)
+        store_number(member, (int64_t)value->real, arena, event);
     else
         event_reject(event, REASON_INVALID, member->field, "must be an integer");
 }
@@ -148,18 +148,19 @@ static int money_from_real(double value, int64_t *ret_micros)
     return 0;
 }
 
-static void apply_money(const struct member *member, const json_t *value, struct arena *arena,
-                        struct event *event)
+static void apply_money(const struct member *member, const struct json_node *value,
+                        struct arena *arena, struct event *event)
 {
     int64_t micros = -1;
     int error = 0;
-    if (json_is_string(value))
-        error = money_parse(json_string_value(value), json_string_length(value), &micros);
-    else if (json_is_integer(value) && json_integer_value(value) <= COST_MAX_MICROS)
-        micros = json_integer_value(value) < 0 ? -1 : json_integer_value(value) * 1000000;
-    else if (json_is_real(value))
-        error = money_from_real(json_real_value(value), &micros);
-    else if (!json_is_integer(value))
+    bool integer = value->kind == JSON_KIND_INTEGER;
+    if (value->kind == JSON_KIND_STRING)
+        error = money_parse(value->string.bytes, value->string.length, &micros);
+    else if (integer && value->integer <= COST_MAX_MICROS)
+        micros = value->integer < 0 ? -1 : value->integer * 1000000;
+    else if (value->kind == JSON_KIND_REAL)
+        error = money_from_real(value->real, &micros);
+    else if (!integer)
         error = -EINVAL;
     if (error == -EINVAL)
         event_reject(event, REASON_INVALID, member->field,
@@ -168,8 +169,8 @@ static void apply_money(const struct member *member, const json_t *value, struct
         store_number(member, micros, arena, event);
 }
 
-static void apply_member(const struct member *member, const json_t *value, struct arena *arena,
-                         struct event *event)
+static void apply_member(const struct member *member, const struct json_node *value,
+                         struct arena *arena, struct event *event)
 {
     switch (member->kind) {
     case MEMBER_NAME:
@@ -184,52 +185,21 @@ static void apply_member(const struct member *member, const json_t *value, struc
         return;
     case MEMBER_OBJECT:
     default:
-        if (!json_is_object(value))
+        if (value->kind != JSON_KIND_OBJECT)
             event_reject(event, REASON_INVALID, member->field, "must be an object");
     }
 }
 
-void payload_apply(json_t *data, struct arena *arena, struct event *event)
+void payload_apply(const struct json_node *data, struct arena *arena, struct event *event)
 {
     event->attempt = 1;
     event->tokens = event->units = event->cost_micros = event->progress = EVENT_NO_NUMBER;
     for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {
-        const json_t *value = json_object_get(data, members[i].name);
-        if (value && !json_is_null(value))
+        const struct json_node *value = json_tree_get(data, members[i].name);
+        if (value && value->kind != JSON_KIND_NULL)
             apply_member(&members[i], value, arena, event);
     }
     if (event->status != EVENT_REJECTED && !event->job.bytes && event_type_needs_job(event->type))
         event_reject(event, REASON_MISSING, "data.job", "required for this type");
-    event->data = payload_text(data, arena);
-}
-
-struct growing {
-    struct arena *arena;
-    char *bytes;
-    size_t length, capacity;
-};
-
-static int on_dump(const char *bytes, size_t length, void *owner)
-{
-    struct growing *growing = owner;
-    if (growing->capacity - growing->length < length) {
-        size_t capacity = 2 * growing->capacity + length;
-        char *bigger = arena_alloc(growing->arena, capacity);
-        if (growing->length)
-            memcpy(bigger, growing->bytes, growing->length);
-        growing->bytes = bigger;
-        growing->capacity = capacity;
-    }
-    memcpy(growing->bytes + growing->length, bytes, length);
-    growing->length += length;
-    return 0;
-}
-
-struct text payload_text(const json_t *data, struct arena *arena)
-{
-    struct growing growing = {.arena = arena, .capacity = 256};
-    growing.bytes = arena_alloc(arena, growing.capacity);
-    if (json_dump_callback(data, on_dump, &growing, JSON_SORT_KEYS | JSON_COMPACT))
-        return TEXT_LITERAL("{}"); /* a parsed object always dumps */
-    return (struct text){growing.bytes, (uint32_t)growing.length};
+    event->data = json_tree_write(data, arena);
 }

@@ -18,7 +18,7 @@
     X(SPECVERSION, "unsupported_specversion", 422, "Unsupported CloudEvents version")              \
     X(MISMATCH, "mismatch", 422, "A field contradicts the API key")                                \
     X(HISTORICAL, "historical_not_allowed", 403, "The key may not send historical events")         \
-    X(CONFLICT, "conflict", 409, "Same source and id, other content")                              \
+    X(CONFLICT, "conflict", 409, "Same id, other content")                                         \
     X(TOO_OLD, "too_old", 422, "The event is older than 35 days")                                  \
     X(SUSPENDED, "partner_suspended", 403, "The partner is suspended")                             \
     X(ALL_REJECTED, "all_rejected", 422, "Every event was rejected")                               \
@@ -27,6 +27,11 @@
     X(KEY_INVALID, "key_invalid", 401, "The API key is not valid")                                 \
     X(KEY_EXPIRED, "key_expired", 401, "The API key has expired")                                  \
     X(KEY_REVOKED, "key_revoked", 401, "The API key was revoked")                                  \
+    X(TOKEN_REQUIRED, "token_required", 401, "A session token is required")                        \
+    X(TOKEN_INVALID, "token_invalid", 401, "The session token is not valid")                       \
+    X(TOKEN_EXPIRED, "token_expired", 401, "The session token has expired")                        \
+    X(LOCKED, "thread_locked", 403, "The thread is locked")                                        \
+    X(READ_ONLY, "read_only", 403, "The role may read but not write")                              \
     X(SCOPE, "insufficient_scope", 403, "The API key lacks a scope")                               \
     X(SIGN_IN, "sign_in_required", 401, "Sign in first")                                           \
     X(LINK_INVALID, "link_invalid", 401, "The sign-in link is used, expired or unknown")           \

@@ -21,94 +21,128 @@ static const struct {
     {"published", "publication.published"},
 };
 
-static const char *type_of(const char *status)
+static bool text_is(struct text text, const char *wanted)
 {
-    for (size_t i = 0; status && i < ARRAY_LENGTH(statuses); i++)
-        if (strcmp(statuses[i].status, status) == 0)
+    return strlen(wanted) == text.length && memcmp(wanted, text.bytes, text.length) == 0;
+}
+
+/* The member's text; bytes NULL if it has none. */
+static struct text string_of(const struct json_node *body, const char *name)
+{
+    const struct json_node *member = json_tree_get(body, name);
+    return member && member->kind == JSON_KIND_STRING ? member->string : (struct text){NULL, 0};
+}
+
+static int64_t integer_of(const struct json_node *body, const char *name)
+{
+    const struct json_node *member = json_tree_get(body, name);
+    return member && member->kind == JSON_KIND_INTEGER ? member->integer : 0;
+}
+
+static const char *type_of(struct text status)
+{
+    for (size_t i = 0; status.bytes && i < ARRAY_LENGTH(statuses); i++)
+        if (text_is(status, statuses[i].status))
             return statuses[i].type;
     return NULL;
 }
 
 /* Whether the member is absent or names `number` or `name`. */
-static bool agrees(const json_t *value, int32_t number, const char *name)
+static bool agrees(const struct json_node *value, int32_t number, const char *name)
 {
     char digits[16];
-    if (!value || json_is_null(value))
+    if (!value || value->kind == JSON_KIND_NULL)
         return true;
-    if (json_is_integer(value))
-        return json_integer_value(value) == number;
+    if (value->kind == JSON_KIND_INTEGER)
+        return value->integer == number;
+    if (value->kind != JSON_KIND_STRING)
+        return false;
     snprintf(digits, sizeof(digits), "%" PRId32, number);
-    const char *text = json_string_value(value);
-    return text && (strcmp(text, name) == 0 || strcmp(text, digits) == 0);
-}
-
-static void add(struct attributes *attributes, struct arena *arena, struct event *event,
-                const char *name, const char *value)
-{
-    attributes_add(attributes, arena, event, name, value, strlen(value));
+    return text_is(value->string, name) || text_is(value->string, digits);
 }
 
 /* The id makes a repeated call a duplicate: same request, status, attempt and progress. */
-static void add_attributes(const json_t *body, const char *type, struct attributes *attributes,
-                           struct arena *arena, struct event *event)
+static struct text id_of(const struct json_node *body, const char *type, struct arena *arena)
 {
-    const char *given = json_string_value(json_object_get(body, "id"));
-    const json_t *time = json_object_get(body, "time");
-    if (given) {
-        add(attributes, arena, event, "id", given);
-    } else {
-        const char *request = json_string_value(json_object_get(body, "request_id"));
-        add(attributes, arena, event, "id",
-            arena_printf(arena, "%.200s:%s:%" PRId64 ":%" PRId64, request ? request : "", type,
-                         (int64_t)json_integer_value(json_object_get(body, "attempt")),
-                         (int64_t)json_integer_value(json_object_get(body, "progress"))));
-    }
-    add(attributes, arena, event, "source", "/api/partner/track");
-    add(attributes, arena, event, "specversion", "1.0");
-    add(attributes, arena, event, "type", type);
+    struct text given = string_of(body, "id"), request = string_of(body, "request_id");
+    if (given.bytes)
+        return given;
+    int length = request.length < 200 ? (int)request.length : 200;
+    const char *id = arena_printf(arena, "%.*s:%s:%" PRId64 ":%" PRId64, length, request.bytes,
+                                  type, integer_of(body, "attempt"), integer_of(body, "progress"));
+    return (struct text){id, (uint32_t)strlen(id)};
+}
+
+static void add_attributes(const struct json_node *body, const char *type,
+                           struct attributes *attributes, struct arena *arena, struct event *event)
+{
+    const struct json_node *time = json_tree_get(body, "time");
+    attributes_add(attributes, arena, event, TEXT_LITERAL("id"), id_of(body, type, arena));
+    attributes_add(attributes, arena, event, TEXT_LITERAL("source"),
+                   TEXT_LITERAL("/api/partner/track"));
+    attributes_add(attributes, arena, event, TEXT_LITERAL("specversion"), TEXT_LITERAL("1.0"));
+    attributes_add(attributes, arena, event, TEXT_LITERAL("type"),
+                   (struct text){type, (uint32_t)strlen(type)});
     if (time)
-        attributes_add_json(attributes, arena, event, "time", json_object_get(body, "time"));
+        attributes_add_json(attributes, arena, event, time);
+}
+
+static bool is_data(const struct json_node *member)
+{
+    static const char *const others[] = {"request_id", "partner_id", "api_key_id", "status",
+                                         "id",         "time",       "job"};
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        if (json_tree_named(member, others[i]))
+            return false;
+    return true;
+}
+
+static void add_member(struct json_node *object, const struct json_node *value, struct text name,
+                       struct arena *scratch)
+{
+    struct json_node *member = arena_alloc(scratch, sizeof(*member));
+    *member = *value;
+    member->name = name;
+    member->next = object->first;
+    object->first = member;
+    object->count++;
 }
 
 /* What is not about the call itself is the event's data; request_id is its job. */
-static json_t *data_of(json_t *body)
+static struct json_node *data_of(const struct json_node *body, struct arena *scratch)
 {
-    static const char *const about_call[] = {"request_id", "partner_id", "api_key_id",
-                                             "status",     "id",         "time"};
-    json_t *data = json_copy(body);
-    json_t *request = json_object_get(body, "request_id");
-    for (size_t i = 0; i < ARRAY_LENGTH(about_call); i++)
-        json_object_del(data, about_call[i]);
-    if (request)
-        json_object_set(data, "job", request);
+    struct json_node *data = arena_array(scratch, 1, sizeof(*data));
+    data->kind = JSON_KIND_OBJECT;
+    for (const struct json_node *member = body->first; member; member = member->next)
+        if (is_data(member))
+            add_member(data, member, member->name, scratch);
+    add_member(data, json_tree_get(body, "request_id"), TEXT_LITERAL("job"), scratch);
+    (void)json_tree_sort(data, scratch); /* no name can stand twice */
     return data;
 }
 
-void track_apply(json_t *body, const struct event_context *context, struct arena *arena,
-                 struct event *event)
+void track_apply(const struct json_node *body, const struct event_context *context,
+                 struct arena *scratch, struct arena *arena, struct event *event)
 {
     struct attributes attributes;
-    const json_t *request = json_object_get(body, "request_id");
-    const char *type = type_of(json_string_value(json_object_get(body, "status")));
-    const json_t *manifest = json_object_get(body, "manifest");
-    if (!json_is_string(request) || json_string_length(request) == 0)
+    const char *type = type_of(string_of(body, "status"));
+    const struct json_node *manifest = json_tree_get(body, "manifest");
+    if (string_of(body, "request_id").length == 0)
         event_reject(event, REASON_MISSING, "request_id", "required, text of 1 to 200 bytes");
     if (!type)
         event_reject(event, REASON_INVALID, "status",
                      "pending, queued, started, progress, completed, failed, retried or cancelled");
-    if (manifest && !json_is_object(manifest) && !json_is_null(manifest))
+    if (manifest && manifest->kind != JSON_KIND_OBJECT && manifest->kind != JSON_KIND_NULL)
         event_reject(event, REASON_INVALID, "manifest", "must be an object");
-    if (!agrees(json_object_get(body, "partner_id"), context->partner_id, context->partner_code))
+    if (!agrees(json_tree_get(body, "partner_id"), context->partner_id, context->partner_code))
         event_reject(event, REASON_MISMATCH, "partner_id", "is not the partner of the API key");
-    if (!agrees(json_object_get(body, "api_key_id"), context->key_id, context->key_public_id))
+    if (!agrees(json_tree_get(body, "api_key_id"), context->key_id, context->key_public_id))
         event_reject(event, REASON_MISMATCH, "api_key_id", "is not the API key of this request");
     if (event->status == EVENT_REJECTED || !type)
         return;
     attributes_init(&attributes);
     add_attributes(body, type, &attributes, arena, event);
     attributes_apply(&attributes, event, context->now_us, context->may_backfill);
-    json_t *data = data_of(body);
-    payload_apply(data, arena, event);
-    json_decref(data);
+    payload_apply(data_of(body, scratch), arena, event);
     attributes_hash(&attributes, event);
 }

@@ -2,12 +2,12 @@
 #ifndef MH_INGEST_TRACK_H
 #define MH_INGEST_TRACK_H
 
-#include <jansson.h>
-
 #include "ingest/events/cloudevents.h"
+#include "ingest/events/json_tree.h"
 
-/* `body` is an object. Who sent it comes from the key; ids in the body must agree or be absent. */
-void track_apply(json_t *body, const struct event_context *context, struct arena *arena,
-                 struct event *event);
+/* `body` is an object; it becomes the event's data, in `scratch`. Who sent it comes from the key;
+ * ids in the body must agree or be absent. */
+void track_apply(const struct json_node *body, const struct event_context *context,
+                 struct arena *scratch, struct arena *arena, struct event *event);
 
 #endif

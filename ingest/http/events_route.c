@@ -134,7 +134,7 @@ static void reply_verdicts(struct submission *submission)
     const struct event_batch *batch = &submission->batch;
     struct buffer *out = &request->reply.body;
     enum reason reason = overall(batch);
-    count_rejected(&submission->ingest->counters, batch);
+    count_rejected(submission->ingest->counters, batch);
     if (reason == REASON_NONE) {
         buffer_append_text(out, "{");
         write_verdicts(out, batch);
@@ -233,12 +233,11 @@ static bool within_rate(struct submission *submission)
         burst = (double)key->rate;
     bool room = token_bucket_take(&key->bucket, (double)rate, burst, submission->batch.count,
                                   time_monotonic_us(), &wait_ms);
-    long long left = key->bucket.tokens > 0 ? (long long)key->bucket.tokens : 0;
-    long long reset = (long long)((burst - key->bucket.tokens) / (double)rate) + 1;
-    http_reply_header(request, "RateLimit-Limit",
-                      arena_printf(&request->arena, "%lld", (long long)rate));
-    http_reply_header(request, "RateLimit-Remaining", arena_printf(&request->arena, "%lld", left));
-    http_reply_header(request, "RateLimit-Reset", arena_printf(&request->arena, "%lld", reset));
+    int64_t left = key->bucket.tokens > 0 ? (int64_t)key->bucket.tokens : 0;
+    int64_t reset = (int64_t)((burst - key->bucket.tokens) / (double)rate) + 1;
+    http_reply_header(request, "RateLimit-Limit", arena_i64(&request->arena, rate));
+    http_reply_header(request, "RateLimit-Remaining", arena_i64(&request->arena, left));
+    http_reply_header(request, "RateLimit-Reset", arena_i64(&request->arena, reset));
     if (room)
         return true;
     reply_retry_after(request, wait_ms);

@@ -42,22 +42,24 @@ void health_ready(struct ingest *ingest, struct http_request *request)
     http_request_answer(request, ready ? 200 : 503, JSON_TYPE);
 }
 
+void health_update_gauges(struct ingest *ingest)
+{
+    ingest->counters->now = (struct gauges){
+        .queued_events = batcher_queued(ingest->batcher),
+        .postgres_lanes_up = batcher_lanes_up(ingest->batcher),
+        .redis_up = publisher_up(ingest->publisher),
+        .connections = http_server_connections(ingest->server),
+        .open_requests = http_server_open_requests(ingest->server),
+    };
+}
+
 void health_metrics(struct ingest *ingest, struct http_request *request)
 {
     struct buffer *out = &request->reply.body;
-    counters_write(&ingest->counters, out);
-    prometheus_gauge(out, "mh_ingest_queued_events", "Events that wait for a transaction",
-                     batcher_queued(ingest->batcher));
-    prometheus_gauge(out, "mh_ingest_postgres_lanes_up", "Postgres connections that store events",
-                     batcher_lanes_up(ingest->batcher));
-    prometheus_gauge(out, "mh_ingest_redis_up", "1 while Redis is connected",
-                     publisher_up(ingest->publisher));
-    prometheus_gauge(out, "mh_ingest_connections", "Open HTTP connections",
-                     http_server_connections(ingest->server));
-    prometheus_gauge(out, "mh_ingest_open_requests", "Requests being answered",
-                     http_server_open_requests(ingest->server));
+    health_update_gauges(ingest);
+    counters_write(ingest->workers, out);
     prometheus_gauge(out, "mh_ingest_start_time_seconds", "Unix time of the start",
-                     (double)ingest->started_us * 1e-6);
+                     (double)ingest->program_started_us * 1e-6);
     http_reply_header(request, "Cache-Control", "no-store");
     http_request_answer(request, 200, PROMETHEUS_CONTENT_TYPE);
 }

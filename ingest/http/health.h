@@ -11,4 +11,7 @@ void health_ready(struct ingest *ingest, struct http_request *request);
 void health_metrics(struct ingest *ingest, struct http_request *request);
 void health_openapi(struct ingest *ingest, struct http_request *request);
 
+/* Brings this worker's gauges up to date, for what the other workers' /metrics tell. */
+void health_update_gauges(struct ingest *ingest);
+
 #endif

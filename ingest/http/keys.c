@@ -4,7 +4,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "ingest/http/problem.h"
 #include "ingest/http/request.h"
@@ -259,21 +258,9 @@ static void key_look_up(struct keys *keys, struct key *key)
     free(lookup);
 }
 
-/* The credentials of `Authorization: Bearer …`, or NULL. */
-static const char *bearer(const struct http_request *request)
-{
-    const char *header = http_request_header(request, "Authorization");
-    if (!header || strncasecmp(header, "Bearer ", 7) != 0)
-        return NULL;
-    header += 7;
-    while (*header == ' ')
-        header++;
-    return *header ? header : NULL;
-}
-
 void keys_authenticate(struct keys *keys, struct http_request *request, unsigned scopes)
 {
-    const char *text = bearer(request);
+    const char *text = http_request_bearer(request);
     struct attempt *attempt = arena_alloc(&request->arena, sizeof(*attempt));
     attempt->scopes = scopes;
     if (!text) {

@@ -24,18 +24,19 @@ void problem_begin(struct http_request *request, enum reason reason, const char 
     member(out, "field", field);
 }
 
-static bool about_key(enum reason reason)
+static bool about_credentials(enum reason reason)
 {
-    return reason == REASON_UNAUTHORIZED || reason == REASON_KEY_INVALID ||
-           reason == REASON_KEY_EXPIRED || reason == REASON_KEY_REVOKED;
+    return reason == REASON_KEY_INVALID || reason == REASON_KEY_EXPIRED ||
+           reason == REASON_KEY_REVOKED || reason == REASON_TOKEN_INVALID ||
+           reason == REASON_TOKEN_EXPIRED;
 }
 
 void problem_send(struct http_request *request, enum reason reason)
 {
     request->reply.reason = reason;
-    if (reason == REASON_UNAUTHORIZED)
+    if (reason == REASON_UNAUTHORIZED || reason == REASON_TOKEN_REQUIRED)
         http_reply_header(request, "WWW-Authenticate", "Bearer realm=\"metrics-hub\"");
-    else if (about_key(reason))
+    else if (about_credentials(reason))
         http_reply_header(request, "WWW-Authenticate",
                           "Bearer realm=\"metrics-hub\", error=\"invalid_token\"");
     else if (reason == REASON_UNAVAILABLE)

@@ -25,62 +25,68 @@ bool token_bucket_take(struct token_bucket *bucket, double per_second, double bu
     return true;
 }
 
-struct address {
+struct rate {
     UT_hash_handle hh;
     struct token_bucket bucket;
-    char text[46];
+    char name[RATE_NAME_SIZE];
 };
 
-struct address_limit {
-    struct address *addresses; /* oldest first */
+struct rate_table {
+    struct rate *rates; /* oldest first */
     double per_second, burst;
-    unsigned max_addresses;
+    unsigned max_names;
 };
 
-struct address_limit *address_limit_new(double per_second, double burst, unsigned max_addresses)
+struct rate_table *rate_table_new(double per_second, double burst, unsigned max_names)
 {
-    struct address_limit *limit = memory_zalloc(sizeof(*limit));
-    limit->per_second = per_second;
-    limit->burst = burst;
-    limit->max_addresses = max_addresses;
-    return limit;
+    struct rate_table *table = memory_zalloc(sizeof(*table));
+    table->per_second = per_second;
+    table->burst = burst;
+    table->max_names = max_names;
+    return table;
 }
 
-static struct address *address_get(struct address_limit *limit, const char *text)
+static struct rate *rate_get(struct rate_table *table, const char *name)
 {
-    struct address *address;
+    struct rate *rate;
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): does not see that deleting moves the head */
-    HASH_FIND_STR(limit->addresses, text, address);
-    if (address)
-        return address;
-    if (HASH_COUNT(limit->addresses) >= limit->max_addresses) {
-        struct address *oldest = limit->addresses;
-        HASH_DEL(limit->addresses, oldest);
+    HASH_FIND_STR(table->rates, name, rate);
+    if (rate)
+        return rate;
+    if (HASH_COUNT(table->rates) >= table->max_names) {
+        struct rate *oldest = table->rates;
+        HASH_DEL(table->rates, oldest);
         free(oldest);
     }
-    address = memory_zalloc(sizeof(*address));
-    snprintf(address->text, sizeof(address->text), "%s", text);
-    HASH_ADD_STR(limit->addresses, text, address);
-    return address;
+    rate = memory_zalloc(sizeof(*rate));
+    snprintf(rate->name, sizeof(rate->name), "%s", name);
+    HASH_ADD_STR(table->rates, name, rate);
+    return rate;
 }
 
-bool address_limit_take(struct address_limit *limit, const char *address, int64_t now_us,
-                        int64_t *ret_wait_ms)
+void rate_table_set_rate(struct rate_table *table, double per_second, double burst)
 {
-    return token_bucket_take(&address_get(limit, address)->bucket, limit->per_second, limit->burst,
-                             1, now_us, ret_wait_ms);
+    table->per_second = per_second;
+    table->burst = burst;
 }
 
-void address_limit_free(struct address_limit *limit)
+bool rate_table_take(struct rate_table *table, const char *name, int64_t now_us,
+                     int64_t *ret_wait_ms)
 {
-    struct address *address, *next;
-    if (!limit)
+    return token_bucket_take(&rate_get(table, name)->bucket, table->per_second, table->burst, 1,
+                             now_us, ret_wait_ms);
+}
+
+void rate_table_free(struct rate_table *table)
+{
+    struct rate *rate, *next;
+    if (!table)
         return;
-    HASH_ITER(hh, limit->addresses, address, next)
+    HASH_ITER(hh, table->rates, rate, next)
     {
         /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above */
-        HASH_DEL(limit->addresses, address);
-        free(address);
+        HASH_DEL(table->rates, rate);
+        free(rate);
     }
-    free(limit);
+    free(table);
 }

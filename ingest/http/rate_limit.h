@@ -1,4 +1,5 @@
-/* Token buckets: of a key, held in its cache entry, and of addresses, held in a bounded table. */
+/* Token buckets: of a key, held in its cache entry, and of addresses and users, held in bounded
+ * tables. */
 #ifndef MH_INGEST_RATE_LIMIT_H
 #define MH_INGEST_RATE_LIMIT_H
 
@@ -17,11 +18,15 @@ struct token_bucket {
 bool token_bucket_take(struct token_bucket *bucket, double per_second, double burst, double count,
                        int64_t now_us, int64_t *ret_wait_ms);
 
-struct address_limit;
+/* One bucket per name (an address, a user's id); past max_names the oldest is forgotten. */
+#define RATE_NAME_SIZE 46
+struct rate_table;
 
-struct address_limit *address_limit_new(double per_second, double burst, unsigned max_addresses);
-bool address_limit_take(struct address_limit *limit, const char *address, int64_t now_us,
-                        int64_t *ret_wait_ms);
-void address_limit_free(struct address_limit *limit);
+struct rate_table *rate_table_new(double per_second, double burst, unsigned max_names);
+/* For buckets in use too. */
+void rate_table_set_rate(struct rate_table *table, double per_second, double burst);
+bool rate_table_take(struct rate_table *table, const char *name, int64_t now_us,
+                     int64_t *ret_wait_ms);
+void rate_table_free(struct rate_table *table);
 
 #endif

@@ -1,8 +1,8 @@
 /* One HTTP request on its way through the router, and the reply that is being made for it.
  *
  * The server owns it from the first header to the last byte of the reply. A handler answers at once
- * or later, exactly once: while a complete request is unanswered the server keeps its connection
- * suspended, so that the request cannot vanish under a handler that waits for Postgres. Before the
+ * or later, exactly once: while a complete request is unanswered the server keeps its connection,
+ * so that the request cannot vanish under a handler that waits for Postgres. Before the
  * body is complete it can: what waits then (the look-up of a key) is linked through `waiting`,
  * which the server unlinks when the client is gone. */
 #ifndef MH_INGEST_REQUEST_H
@@ -16,8 +16,9 @@
 #include "shared/base/buffer.h"
 #include "shared/base/list.h"
 
-struct MHD_Connection;
+struct http_connection;
 struct http_content;
+struct http_header;
 struct http_server;
 struct key;
 struct route;
@@ -43,7 +44,7 @@ struct http_reply {
 
 struct http_request {
     struct http_server *server;
-    struct MHD_Connection *connection; /* only server.c looks into it */
+    struct http_connection *connection;
     enum http_method method;
     const char *path;    /* without query */
     const char *address; /* of the peer, numeric, without port */
@@ -52,7 +53,9 @@ struct http_request {
     struct http_reply reply;
 
     const struct route *route;
+    const char *segment;                           /* what stood for {} in the route's path */
     struct key *key;                               /* after authentication, held */
+    const char *user;                              /* after authentication by token: public id */
     struct list waiting;                           /* see above */
     void *work;                                    /* the handler's, in the arena */
     void (*release)(struct http_request *request); /* frees what `work` holds, or NULL */
@@ -63,13 +66,21 @@ struct http_request {
     /* The server's: */
     struct http_request *next_spare;
     size_t body_memory;
-    bool suspended, answered, complete, blocked, closing, expects_continue;
+    const struct http_header *headers; /* in the arena, as path and query */
+    unsigned header_count;
+    const char *query;  /* as sent */
+    uint64_t announced; /* length of the body, 0 if it is not known */
+    bool answered, complete, blocked, closing, expects_continue, head_only, old;
 };
 
 /* NULL when absent. Borrowed, NUL-terminated. */
 const char *http_request_header(const struct http_request *request, const char *name);
 /* The cookie's value or NULL. */
-const char *http_request_cookie(const struct http_request *request, const char *name);
+const char *http_request_cookie(struct http_request *request, const char *name);
+/* Of the query string, decoded; NULL when absent. */
+const char *http_request_query(struct http_request *request, const char *name);
+/* The credentials of `Authorization: Bearer …`, or NULL. */
+const char *http_request_bearer(const struct http_request *request);
 /* Calls back for each header; return false to end. */
 void http_request_each_header(const struct http_request *request,
                               bool (*on_header)(void *owner, const char *name, const char *value),

@@ -19,32 +19,40 @@ struct http_request *request_pool_take(struct request_pool *pool)
     if (!request)
         return memory_zalloc(sizeof(*request));
     struct arena arena = request->arena;
-    struct buffer body = request->body;
+    struct buffer body = request->body, reply = request->reply.body;
     pool->spares = request->next_spare;
     pool->count--;
     memset(request, 0, sizeof(*request));
     request->arena = arena;
     request->body = body;
+    request->reply.body = reply;
     return request;
 }
 
 static void request_free(struct http_request *request)
 {
     buffer_done(&request->body);
+    buffer_done(&request->reply.body);
     arena_done(&request->arena);
     free(request);
 }
 
+/* Kept for the next request unless it is large. */
+static void spare(struct buffer *buffer)
+{
+    if (buffer->capacity > SPARE_BODY_BYTES)
+        buffer_done(buffer);
+    buffer_clear(buffer);
+}
+
 void request_pool_give(struct request_pool *pool, struct http_request *request)
 {
-    buffer_done(&request->reply.body);
     if (pool->count >= max_spares) {
         request_free(request);
         return;
     }
-    if (request->body.capacity > SPARE_BODY_BYTES)
-        buffer_done(&request->body);
-    buffer_clear(&request->body);
+    spare(&request->body);
+    spare(&request->reply.body);
     arena_reset(&request->arena);
     request->next_spare = pool->spares;
     pool->spares = request;

@@ -11,7 +11,7 @@ struct request_pool {
     unsigned count;
 };
 
-/* All zero but for the memory of arena and body. */
+/* All zero but for the memory of arena, body and reply. */
 struct http_request *request_pool_take(struct request_pool *pool);
 void request_pool_give(struct request_pool *pool, struct http_request *request);
 void request_pool_done(struct request_pool *pool);

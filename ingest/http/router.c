@@ -4,25 +4,32 @@
 
 #include "ingest/http/events_route.h"
 #include "ingest/http/health.h"
+#include "ingest/http/messages_route.h"
 #include "ingest/http/problem.h"
 #include "ingest/http/session.h"
+#include "ingest/http/token_auth.h"
 #include "ingest/ingest.h"
 #include "shared/base/time.h"
 
 /* As nginx counts a client that closed before its answer. */
 #define STATUS_CLIENT_GONE 499
 
+#define EVENTS_KEY .key_scopes = KEY_SCOPE_EVENTS_WRITE
+
 static const struct route routes[] = {
-    {HTTP_POST, "/v1/events", KEY_SCOPE_EVENTS_WRITE, false, events_post},
-    {HTTP_POST, "/api/partner/track", KEY_SCOPE_EVENTS_WRITE, true, events_post},
-    {HTTP_POST, "/v1/session", 0, false, session_post},
-    {HTTP_GET, "/v1/session", 0, false, session_get},
-    {HTTP_DELETE, "/v1/session", 0, false, session_delete},
-    {HTTP_POST, "/v1/token", 0, false, session_token},
-    {HTTP_GET, "/healthz", 0, false, health_alive},
-    {HTTP_GET, "/readyz", 0, false, health_ready},
-    {HTTP_GET, "/metrics", 0, false, health_metrics},
-    {HTTP_GET, "/openapi.json", 0, false, health_openapi},
+    {HTTP_POST, "/v1/events", .handle = events_post, EVENTS_KEY},
+    {HTTP_POST, "/api/partner/track", .handle = events_post, EVENTS_KEY, .track = true},
+    {HTTP_GET, "/v1/threads", .handle = threads_get, .token = true},
+    {HTTP_POST, "/v1/threads/{}/messages", .handle = message_post, .token = true,
+     .max_body = MESSAGE_MAX_REQUEST},
+    {HTTP_POST, "/v1/session", .handle = session_post},
+    {HTTP_GET, "/v1/session", .handle = session_get},
+    {HTTP_DELETE, "/v1/session", .handle = session_delete},
+    {HTTP_POST, "/v1/token", .handle = session_token},
+    {HTTP_GET, "/healthz", .handle = health_alive},
+    {HTTP_GET, "/readyz", .handle = health_ready},
+    {HTTP_GET, "/metrics", .handle = health_metrics},
+    {HTTP_GET, "/openapi.json", .handle = health_openapi},
 };
 
 static const char *const method_names[] = {
@@ -33,12 +40,26 @@ static bool has_prefix(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* Whether the path is of the form; *ret_segment is what stands for {} in it, or NULL. */
+static bool path_matches(const char *form, const char *path, struct text *ret_segment)
+{
+    size_t same = strcspn(form, "{");
+    *ret_segment = (struct text){0};
+    if (!form[same])
+        return strcmp(form, path) == 0;
+    if (strncmp(form, path, same) != 0)
+        return false;
+    *ret_segment = (struct text){path + same, (uint32_t)strcspn(path + same, "/")};
+    return strcmp(form + same + 2, path + same + ret_segment->length) == 0;
+}
+
 /* No route: a file of the web client, a wrong method, or nothing. */
 static void no_route(struct ingest *ingest, struct http_request *request)
 {
     const char *allowed = NULL;
+    struct text segment;
     for (size_t i = 0; i < ARRAY_LENGTH(routes); i++) {
-        if (strcmp(routes[i].path, request->path) != 0)
+        if (!path_matches(routes[i].path, request->path, &segment))
             continue;
         const char *name = method_names[routes[i].method];
         allowed = allowed ? arena_printf(&request->arena, "%s, %s", allowed, name) : name;
@@ -54,19 +75,33 @@ static void no_route(struct ingest *ingest, struct http_request *request)
     http_problem(request, REASON_METHOD, NULL, NULL);
 }
 
+static void take_route(struct ingest *ingest, struct http_request *request,
+                       const struct route *route, struct text segment)
+{
+    request->route = route;
+    if (segment.bytes)
+        request->segment = arena_text(&request->arena, segment.bytes, segment.length).bytes;
+    if (route->max_body && route->max_body < request->max_body)
+        request->max_body = route->max_body;
+    if (route->key_scopes)
+        keys_authenticate(ingest->keys, request, route->key_scopes);
+    else if (route->token)
+        token_authenticate(ingest, request);
+}
+
 void router_on_header(void *owner, struct http_request *request)
 {
     struct ingest *ingest = owner;
+    struct text segment;
     if (ingest->closing_parts) {
         http_problem(request, REASON_UNAVAILABLE, "the process is ending", NULL);
         return;
     }
     for (size_t i = 0; i < ARRAY_LENGTH(routes); i++) {
-        if (routes[i].method != request->method || strcmp(routes[i].path, request->path) != 0)
+        if (routes[i].method != request->method ||
+            !path_matches(routes[i].path, request->path, &segment))
             continue;
-        request->route = &routes[i];
-        if (routes[i].key_scopes)
-            keys_authenticate(ingest->keys, request, routes[i].key_scopes);
+        take_route(ingest, request, &routes[i], segment);
         return;
     }
     no_route(ingest, request);
@@ -87,12 +122,12 @@ void router_on_done(void *owner, struct http_request *request)
     int64_t latency_us = time_monotonic_us() - request->started_us;
     int status = request->answered ? request->reply.status : STATUS_CLIENT_GONE;
     if (status < COUNTERS_STATUSES)
-        ingest->counters.responses[status]++;
-    prometheus_observe(&ingest->counters.request_seconds, (double)latency_us * 1e-6);
-    if (request->key && ingest->request_log) {
+        ingest->counters->responses[status]++;
+    prometheus_observe(&ingest->counters->request_seconds, (double)latency_us * 1e-6);
+    if ((request->key || request->user) && ingest->request_log) {
         struct request_record record = {
-            .key_id = request->key->key_id,
-            .partner_id = request->key->partner_id,
+            .key_id = request->key ? request->key->key_id : 0,
+            .partner_id = request->key ? request->key->partner_id : 0,
             .route = request->route->path,
             .status = status,
             .latency_us = latency_us,

@@ -8,10 +8,12 @@ struct ingest;
 
 struct route {
     enum http_method method;
-    const char *path;
+    const char *path; /* {} stands for one segment, request->segment */
+    void (*handle)(struct ingest *ingest, struct http_request *request);
     unsigned key_scopes; /* an API key with these scopes is needed; 0: no key */
     bool track;          /* takes the older tracking shape too */
-    void (*handle)(struct ingest *ingest, struct http_request *request);
+    bool token;          /* a session token is needed */
+    unsigned max_body;   /* 0: as the server's */
 };
 
 /* The server's callbacks; `owner` is the struct ingest. */

@@ -1,10 +1,8 @@
-/* libmicrohttpd on the libuv loop. Only server.c, request.c and
- * reply.c include microhttpd.h.
+/* HTTP/1.1 on the libuv loop: keep-alive, pipelining, chunked bodies, Expect: 100-continue.
  *
- * The daemon watches all its sockets with one epoll descriptor, which the loop polls; every wake-up
- * runs it until it has nothing left, within bounds. It has no timeouts of its own: a sweep each
- * second closes connections that miss the deadline of their phase, so that a client that drips
- * bytes gains nothing by dripping. */
+ * server.c accepts, connection.c reads and writes, exchange.c leads a request from its head to its
+ * end, decoder.c parses. A sweep each second closes connections that miss the deadline of their
+ * phase, so that a client that drips bytes gains nothing by dripping. */
 #ifndef MH_INGEST_SERVER_H
 #define MH_INGEST_SERVER_H
 
@@ -15,13 +13,18 @@
 
 struct http_server;
 
+/* What may change while the server runs. */
+struct http_limits {
+    unsigned max_body; /* bytes */
+    size_t max_memory; /* bytes of all bodies that are held */
+    uint64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms;
+};
+
 struct http_server_options {
     const char *listen; /* host:port */
     unsigned max_connections;
     unsigned max_header; /* bytes of request line and headers */
-    unsigned max_body;   /* bytes */
-    size_t max_memory;   /* bytes of all bodies that are held */
-    uint64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms;
+    struct http_limits limits;
     /* The header is in: choose a route, authenticate. May answer, or block. */
     void (*on_header)(void *owner, struct http_request *request);
     /* The body is in: answer now or later. */
@@ -36,7 +39,10 @@ struct http_server_options {
 /* 0 or a negative errno. *ret_port is the port listened on. */
 MUST_CHECK int http_server_open(uv_loop_t *loop, const struct http_server_options *options,
                                 struct http_server **ret_server, int *ret_port);
-/* Stops accepting; open requests go on and their connections close after the reply. */
+/* For requests that begin from now on. */
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits);
+/* Takes who waits to be accepted, then nobody any more; open requests go on and their connections
+ * close after the reply. */
 void http_server_drain(struct http_server *server);
 /* Requests between the first header and the end of the reply. */
 unsigned http_server_open_requests(const struct http_server *server);

@@ -164,7 +164,7 @@ void session_post(struct ingest *ingest, struct http_request *request)
         http_problem(request, REASON_BODY_TOO_LARGE, NULL, NULL);
         return;
     }
-    if (!address_limit_take(ingest->sign_ins, request->address, time_monotonic_us(), &wait_ms)) {
+    if (!rate_table_take(ingest->sign_ins, request->address, time_monotonic_us(), &wait_ms)) {
         reply_retry_after(request, wait_ms);
         http_problem(request, REASON_RATE_LIMITED, "too many sign-ins from this address", NULL);
         return;

@@ -56,8 +56,10 @@ void publisher_send(struct publisher *publisher, const struct feed_message *mess
     buffer_append_text(out, message->epoch);
     buffer_append_text(out, "\",\"seq\":");
     buffer_append_i64(out, message->seq);
-    buffer_append_text(out, ",\"platform_seq\":");
-    buffer_append_i64(out, message->platform_seq);
+    if (message->platform_seq) {
+        buffer_append_text(out, ",\"platform_seq\":");
+        buffer_append_i64(out, message->platform_seq);
+    }
     buffer_append_text(out, ",\"payload\":");
     buffer_append(out, message->payload, message->payload_length);
     buffer_append_text(out, "}");

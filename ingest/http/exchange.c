@@ -1,0 +1,170 @@
+/* A request from its head to its end, without any socket. */
+#include <string.h>
+#include <strings.h>
+
+#include "ingest/http/reply.h"
+#include "ingest/http/server_internal.h"
+#include "shared/base/time.h"
+
+/* A refused body up to this multiple of the limit is read and dropped, so that the client gets to
+ * read the answer; past it the connection closes. */
+#define DISCARD_FACTOR ((size_t)4)
+
+static enum http_method method_of(const char *method)
+{
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
+        return HTTP_GET;
+    if (strcmp(method, "POST") == 0)
+        return HTTP_POST;
+    return strcmp(method, "DELETE") == 0 ? HTTP_DELETE : HTTP_OTHER;
+}
+
+static struct http_request *request_new(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+    struct http_request *request = request_pool_take(&server->requests);
+    request->server = server;
+    request->connection = connection;
+    request->method = HTTP_OTHER;
+    request->path = request->query = "";
+    request->address = connection->address;
+    request->started_us = time_monotonic_us();
+    request->max_body = server->options.limits.max_body;
+    list_init(&request->waiting);
+    server->request_count++;
+    connection->request = request;
+    return request;
+}
+
+void exchange_refuse(struct http_request *request, enum reason reason)
+{
+    struct http_server *server = request->server;
+    if (!request->answered)
+        server->options.on_refused(server->options.owner, request, reason);
+}
+
+static void take_head(struct http_request *request, const struct http_head *head)
+{
+    request->method = method_of(head->method);
+    request->head_only = strcmp(head->method, "HEAD") == 0;
+    request->old = head->old;
+    request->path = head->path;
+    request->query = head->query;
+    request->announced = head->length;
+    request->expects_continue = head->expects_continue;
+    request->headers = head->headers;
+    request->header_count = head->header_count;
+}
+
+/* False when nothing of the body is worth reading. */
+static bool check_length(struct http_request *request, const struct http_head *head)
+{
+    if (head->length <= request->max_body)
+        return true;
+    exchange_refuse(request, REASON_BODY_TOO_LARGE);
+    return head->length <= DISCARD_FACTOR * request->max_body;
+}
+
+void exchange_begin(struct http_connection *connection, enum reason reason)
+{
+    struct http_server *server = connection->server;
+    struct http_request *request = request_new(connection);
+    struct http_head head;
+    connection->keep_alive = false;
+    if (reason == REASON_NONE && http_decoder_head(connection->decoder, &request->arena, &head))
+        reason = REASON_BAD_REQUEST;
+    if (reason != REASON_NONE) {
+        request->closing = true;
+        exchange_refuse(request, reason);
+        return;
+    }
+    take_head(request, &head);
+    connection->keep_alive = head.keep_alive;
+    request->closing = !check_length(request, &head);
+    if (!request->answered)
+        server->options.on_header(server->options.owner, request);
+    /* A client that waits for 100-continue has sent no body that would have to be read first. */
+    if (request->answered && request->expects_continue && (head.length || head.chunked))
+        request->closing = true;
+}
+
+/* Makes room for `length` more bytes, or for the whole body when its length was announced; false
+ * when all bodies together take too much. */
+static bool body_reserve(struct http_request *request, size_t length)
+{
+    struct http_server *server = request->server;
+    if (request->body.length == 0 && request->announced > length)
+        length = (size_t)request->announced;
+    size_t needed = request->body.length + length + 1;
+    if (needed > request->body_memory &&
+        server->body_memory + (needed - request->body_memory) > server->options.limits.max_memory)
+        return false;
+    buffer_reserve(&request->body, length + 1);
+    server->body_memory += request->body.capacity - request->body_memory;
+    request->body_memory = request->body.capacity;
+    return true;
+}
+
+bool exchange_body(struct http_request *request, const char *bytes, size_t length)
+{
+    request->bytes += length;
+    if (request->bytes > request->max_body)
+        exchange_refuse(request, REASON_BODY_TOO_LARGE);
+    if (!request->answered && !body_reserve(request, length))
+        exchange_refuse(request, REASON_UNAVAILABLE);
+    if (request->answered) {
+        buffer_done(&request->body);
+        return request->bytes <= DISCARD_FACTOR * request->max_body;
+    }
+    buffer_append(&request->body, bytes, length);
+    return true;
+}
+
+void exchange_end(struct http_request *request)
+{
+    struct http_server *server = request->server;
+    if (request->answered || request->blocked || request->complete)
+        return;
+    request->complete = true;
+    *buffer_reserve(&request->body, 1) = '\0';
+    server->options.on_request(server->options.owner, request);
+}
+
+void exchange_done(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+    struct http_request *request = connection->request;
+    if (!request)
+        return;
+    connection->request = NULL;
+    list_remove(&request->waiting);
+    server->options.on_done(server->options.owner, request);
+    server->request_count--;
+    server->body_memory -= request->body_memory;
+    request_pool_give(&server->requests, request);
+}
+
+void http_request_block(struct http_request *request)
+{
+    request->blocked = true;
+}
+
+void http_request_unblock(struct http_request *request)
+{
+    request->blocked = false;
+    http_server_wake(request->connection);
+}
+
+void http_request_answer(struct http_request *request, int status, const char *content_type)
+{
+    request->reply.status = status;
+    request->reply.content_type = content_type;
+    request->answered = true;
+    http_request_unblock(request);
+}
+
+void http_request_answer_content(struct http_request *request, const struct http_content *content)
+{
+    request->reply.content = content;
+    http_request_answer(request, http_content_status(content), NULL);
+}
