@@ -7,13 +7,16 @@
 #include "shared/access/token.h"
 #include "shared/base/log.h"
 #include "shared/loop/process.h"
+#include "shared/loop/workers.h"
 
 struct program {
     struct process process;
     struct hub_settings settings;
     struct hub hub;
+    struct workers *workers;
     char *secret;
     size_t secret_length;
+    struct tls *tls;
     int argc;
     char **argv;
 };
@@ -21,8 +24,9 @@ struct program {
 static void on_stop(void *owner)
 {
     struct program *program = owner;
-    log_info("stopping: %llu connections are told to reconnect",
-             (unsigned long long)program->hub.stats.connections);
+    log_info("stopping: %llu connections are told to reconnect, within %lld s",
+             (unsigned long long)program->hub.stats->connections,
+             (long long)program->settings.drain_seconds);
     hub_stop(&program->hub);
 }
 
@@ -30,11 +34,16 @@ static void on_reload(void *owner)
 {
     struct program *program = owner;
     enum log_level level;
-    if (settings_reload(&hub_settings_table, program->argc, program->argv, &program->settings))
+    tls_reload(program->tls);
+    if (settings_reload(&hub_settings_table, program->argc, program->argv, &program->settings)) {
+        log_warning("settings are unchanged");
         return;
+    }
     if (log_level_parse(program->settings.log_level, &level) == 0)
         log_init("metrics-hub", level);
     log_info("settings read again");
+    if (program->hub.settings) /* not in the supervisor */
+        hub_reload(&program->hub);
 }
 
 static int read_secret(struct program *program)
@@ -52,25 +61,52 @@ static int read_secret(struct program *program)
     return error || program->secret_length < TOKEN_SECRET_MIN_BYTES ? -1 : 0;
 }
 
-static int run(struct program *program)
+/* A worker's life. */
+static int run(void *owner)
 {
+    struct program *program = owner;
+    program->process.supervised = workers_supervised(program->workers);
     int error = process_init(&program->process);
     if (error) {
         log_error("the loop does not start: %s", strerror(-error));
         return EXIT_FAILURE;
     }
-    error = hub_start(&program->hub, &program->process.loop, &program->settings, program->secret,
-                      program->secret_length);
+    const struct hub_means means = {.settings = &program->settings,
+                                    .workers = program->workers,
+                                    .secret = program->secret,
+                                    .secret_length = program->secret_length,
+                                    .tls = program->tls};
+    error = hub_start(&program->hub, &program->process.loop, &means);
     if (error) {
         log_error("the hub does not start (listen = %s): %s", program->settings.listen,
                   strerror(-error));
         process_stop(&program->process);
     } else {
-        log_info("live on ws://%s/connection/websocket", program->settings.listen);
+        workers_ready(program->workers);
+        log_info("live on %s://%s/connection/websocket", program->tls ? "wss" : "ws",
+                 program->settings.listen);
     }
     process_run(&program->process);
     hub_done(&program->hub);
     return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static void on_worker_lost(void *owner, void *slot)
+{
+    (void)owner;
+    hub_stats_reset_gauges(slot);
+}
+
+static int run_workers(struct program *program)
+{
+    const struct workers_options options = {
+        .run = run, .on_reload = on_reload, .on_lost = on_worker_lost, .owner = program};
+    program->workers = workers_new((unsigned)program->settings.workers, sizeof(struct hub_stats));
+    for (unsigned i = 0; i < workers_count(program->workers); i++)
+        hub_stats_init(workers_slot(program->workers, i));
+    int status = workers_run(program->workers, &options);
+    workers_free(program->workers);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -92,7 +128,11 @@ int main(int argc, char **argv)
     program.process.on_stop = on_stop;
     program.process.on_reload = on_reload;
     program.process.owner = &program;
-    int status = read_secret(&program) ? 2 : run(&program);
+    int status = 2;
+    if (read_secret(&program) == 0 &&
+        tls_open(program.settings.tls_certificate, program.settings.tls_key, &program.tls) == 0)
+        status = run_workers(&program);
+    tls_free(program.tls);
     secret_free(program.secret, program.secret_length);
     settings_done(&hub_settings_table, &program.settings);
     return status;

@@ -21,17 +21,43 @@ static void write_closes(const struct hub_stats *stats, struct buffer *out)
                       protocol_closes[i].number, stats->closes[i]);
 }
 
-void hub_stats_write(const struct hub_stats *stats, struct buffer *out)
+void hub_stats_reset_gauges(struct hub_stats *stats)
 {
-#define X(name, help) prometheus_counter(out, "mh_hub_" #name "_total", help, stats->name);
+#define X(name, help) stats->name = 0;
+    HUB_GAUGE_TABLE(X)
+#undef X
+}
+
+static void add(struct hub_stats *total, const struct hub_stats *part)
+{
+#define X(name, help) total->name += part->name;
+    HUB_COUNTER_TABLE(X)
+    HUB_GAUGE_TABLE(X)
+#undef X
+    for (int i = 0; i < PROTOCOL_CLOSE_COUNT; i++)
+        total->closes[i] += part->closes[i];
+#define X(name) prometheus_histogram_add(&total->name, &part->name);
+    HUB_HISTOGRAM_TABLE(X)
+#undef X
+}
+
+void hub_stats_write(const struct workers *workers, struct buffer *out)
+{
+    struct hub_stats total;
+    hub_stats_init(&total);
+    for (unsigned i = 0; i < workers_count(workers); i++)
+        add(&total, workers_slot(workers, i));
+#define X(name, help) prometheus_counter(out, "mh_hub_" #name "_total", help, total.name);
     HUB_COUNTER_TABLE(X)
 #undef X
-    write_closes(stats, out);
-    prometheus_gauge(out, "mh_hub_connections", "Open connections", (double)stats->connections);
-    prometheus_gauge(out, "mh_hub_subscriptions", "Subscriptions", (double)stats->subscriptions);
-    prometheus_gauge(out, "mh_hub_channels", "Channels loaded", (double)stats->channels);
-    prometheus_gauge(out, "mh_hub_feeds", "Feeds followed", (double)stats->feeds);
-    prometheus_gauge(out, "mh_hub_queued_bytes", "Unsent bytes of all connections",
-                     (double)stats->queued_bytes);
-    prometheus_histogram_write(out, &stats->feed_lag);
+    prometheus_counter(out, "mh_hub_worker_restarts_total", "Workers started again",
+                       workers_restarts(workers));
+    write_closes(&total, out);
+#define X(name, help) prometheus_gauge(out, "mh_hub_" #name, help, (double)total.name);
+    HUB_GAUGE_TABLE(X)
+#undef X
+    prometheus_gauge(out, "mh_hub_workers", "Workers that run", workers_alive(workers));
+#define X(name) prometheus_histogram_write(out, &total.name);
+    HUB_HISTOGRAM_TABLE(X)
+#undef X
 }

@@ -1,7 +1,11 @@
-/* One live channel (`metrics:…` or `jobs:…`): its state, kept true by a feed, and one view per
- * audience that looks. What clients see changes only when the channel publishes: at once after the
- * first change, then at most once per tick, and each second if time alone moved something. All
- * views publish together, so the difference is computed once and only redacted per view.
+/* One live channel: what a feed brings, and one view per audience that looks.
+ *
+ * `metrics:…` and `jobs:…` have a state, kept true by the feed. What clients see changes only when
+ * the channel publishes: at once after a change as long as changes are few, else once per tick, and
+ * each second if time alone moved something. All views publish together, so the difference is
+ * computed once and only redacted per view.
+ *
+ * `thread:…` is a log: each row is published, as it is, to those who take part.
  *
  * Subscribers embed `struct subscriber` and are told through its ops; a callback may detach its own
  * subscriber. Lives on the hub's loop, owned by `channels`. */
@@ -13,8 +17,10 @@
 #include <uthash.h>
 #include <uv.h>
 
+#include "hub/channel/backfill.h"
 #include "hub/channel/document.h"
 #include "hub/channel/job_state.h"
+#include "hub/channel/members.h"
 #include "hub/channel/metric_scope.h"
 #include "hub/channel/reconciler.h"
 #include "hub/channel/view.h"
@@ -23,26 +29,8 @@
 enum channel_state {
     CHANNEL_LOADING, /* subscribers wait */
     CHANNEL_LIVE,
-    CHANNEL_ABSENT, /* there is no such partner; forgotten soon */
+    CHANNEL_ABSENT, /* there is no such partner or thread; forgotten soon */
     CHANNEL_CLOSING /* out of the registry, waiting for its timer's end */
-};
-
-struct subscriber;
-
-struct subscriber_ops {
-    void (*ready)(struct subscriber *subscriber);  /* subscriber->view is set */
-    void (*absent)(struct subscriber *subscriber); /* detached */
-    /* The view's stream broke off: another epoch. Detached; subscribe again. */
-    void (*reset)(struct subscriber *subscriber);
-    void (*publication)(struct subscriber *subscriber, struct frame *frame);
-};
-
-struct subscriber {
-    struct list link; /* in channel->waiting or view->subscribers */
-    const struct subscriber_ops *ops;
-    struct channel *channel; /* NULL: detached */
-    struct view *view;       /* NULL: waiting */
-    uint32_t mask;
 };
 
 /* What all channels share; borrowed. */
@@ -52,6 +40,7 @@ struct channel_context {
     struct hub_stats *stats;
     struct feeds *feeds;
     struct partner_names *names;
+    struct fanout *fanout;
     char instance[17]; /* of this process, random */
 };
 
@@ -62,13 +51,16 @@ struct channel {
     const struct channel_context *context;
     enum channel_state state;
     struct feed_consumer consumer;
-    struct list waiting; /* subscribers while loading */
+    struct list waiting; /* subscribers: for the channel, or for rows that they missed */
     struct list views;
     uv_timer_t tick;
-    int64_t published_at_ms; /* monotonic */
+    int64_t paced_ms; /* monotonic: when as many patches were due as have been published */
     int64_t published_seq;
-    int64_t idle_since_ms; /* monotonic; 0: has subscribers */
-    bool changed;          /* since it was published */
+    int64_t idle_since_ms;     /* monotonic; 0: has subscribers */
+    bool changed;              /* since it was published */
+    uint32_t degraded_version; /* what its subscribers know of, see channels.c */
+    int64_t confirmed_ms; /* wall clock at which what was published was all there is; 0: never */
+    uint32_t names_seen;  /* names->changes when it was published */
     /* metrics: */
     struct metric_scope *scope;
     struct document published, next, difference;
@@ -76,7 +68,21 @@ struct channel {
     /* jobs: */
     struct job_state *jobs;
     struct job_picture *picture, *next_picture;
+    /* threads: */
+    struct members *members;
+    struct backfill backfill;
+    bool backfilled; /* its rows were just read: who cannot be served by them cannot be at all */
 };
+
+static inline bool channel_is_metrics(const struct channel *channel)
+{
+    return channel->parsed.kind == CHANNEL_METRICS;
+}
+
+static inline bool channel_is_log(const struct channel *channel)
+{
+    return channel->parsed.kind == CHANNEL_THREAD;
+}
 
 /* The classes that a channel of this kind has at all: the rest of a role's mask says nothing. */
 uint32_t channel_classes(enum channel_kind kind);
@@ -89,10 +95,12 @@ void channel_close(struct channel *channel);
 void channel_attach(struct channel *channel, struct subscriber *subscriber, uint32_t mask);
 /* Harmless if it is not attached. */
 void channel_detach(struct subscriber *subscriber);
+/* The newest row of a log that the subscriber may not see; 0: none. */
+int64_t channel_hidden_to(const struct subscriber *subscriber);
 /* The view's whole state as `{"t":"state",…}`, at view->offset; borrowed until the next
  * publication. */
 struct frame *channel_view_state(struct channel *channel, struct view *view);
-/* Once a second: slides time. */
+/* Once a second: slides time, sends the checks that are due. */
 void channel_second(struct channel *channel);
 /* Has it been without subscribers for longer than the linger time? */
 bool channel_expired(const struct channel *channel, int64_t now_ms);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hub/channel/check.h"
 #include "shared/base/time.h"
 
 static void drop(struct channels *channels, struct channel *channel)
@@ -28,20 +29,53 @@ static void on_second(uv_timer_t *timer)
     }
 }
 
+/* Some hundred microseconds of a turn. */
+#define CHANNELS_TOLD_PER_TURN 64
+
+static void on_telling(uv_timer_t *timer)
+{
+    struct channels *channels = timer->data;
+    unsigned told = 0;
+    for (struct channel *channel = channels->by_name; channel; channel = channel->hh.next) {
+        if (channel->degraded_version == channels->degraded_version)
+            continue;
+        if (told++ == CHANNELS_TOLD_PER_TURN) {
+            uv_timer_start(timer, on_telling, 0, 0);
+            return;
+        }
+        channel->degraded_version = channels->degraded_version;
+        check_send_all(channel);
+    }
+}
+
+static void on_degraded(void *owner)
+{
+    struct channels *channels = owner;
+    channels->degraded_version++;
+    uv_timer_start(&channels->telling, on_telling, 0, 0);
+}
+
 int channels_open(struct channels *channels, uv_loop_t *loop, const struct hub_settings *settings,
                   struct hub_stats *stats, struct feeds *feeds, struct partner_names *names)
 {
     *channels = (struct channels){
         .context = {
             .loop = loop, .settings = settings, .stats = stats, .feeds = feeds, .names = names}};
+    channels->context.fanout = &channels->fanout;
     uint64_t random;
     randombytes_buf(&random, sizeof(random));
     (void)snprintf(channels->context.instance, sizeof(channels->context.instance), "%" PRIx64,
                    random);
-    int error = uv_timer_init(loop, &channels->second);
+    int error = fanout_open(&channels->fanout, loop);
+    if (!error)
+        error = uv_timer_init(loop, &channels->second);
+    if (!error)
+        error = uv_timer_init(loop, &channels->telling);
     if (error)
         return error;
-    channels->second.data = channels;
+    channels->second.data = channels->telling.data = channels;
+    feeds->on_degraded = on_degraded;
+    feeds->on_degraded_owner = channels;
     return uv_timer_start(&channels->second, on_second, 1000, 1000);
 }
 
@@ -57,8 +91,11 @@ void channels_close(struct channels *channels, void (*on_closed)(void *owner), v
     struct channel *channel, *next;
     HASH_ITER(hh, channels->by_name, channel, next)
     drop(channels, channel);
+    fanout_close(&channels->fanout);
     channels->on_closed = on_closed;
     channels->owner = owner;
+    channels->context.feeds->on_degraded = NULL;
+    uv_close((uv_handle_t *)&channels->telling, NULL);
     uv_close((uv_handle_t *)&channels->second, on_second_closed);
 }
 
@@ -71,6 +108,7 @@ struct channel *channels_get(struct channels *channels, const char *name,
         return channel;
     channel = channel_new(&channels->context, name, parsed);
     HASH_ADD_STR(channels->by_name, name, channel);
+    channel->degraded_version = channels->degraded_version;
     channels->context.stats->channels++;
     return channel;
 }

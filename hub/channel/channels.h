@@ -7,8 +7,11 @@
 
 struct channels {
     struct channel_context context;
+    struct fanout fanout;
     struct channel *by_name;
     uv_timer_t second;
+    uv_timer_t telling; /* all channels what is degraded, some in each turn */
+    uint32_t degraded_version;
     void (*on_closed)(void *owner);
     void *owner;
 };

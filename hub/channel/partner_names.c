@@ -67,6 +67,7 @@ void partner_names_set(struct partner_names *names, const char *code, const char
     if (entry->version && strlen(entry->name) == length && !memcmp(entry->name, name, length))
         return;
     entry->version++;
+    names->changes++;
     memcpy(entry->name, name, length);
     entry->name[length] = '\0';
 }

@@ -24,6 +24,7 @@ struct partner_names {
     struct partner_entry **by_id;
     uint32_t count, capacity;
     uint32_t unnamed; /* how many still carry their code as name */
+    uint32_t changes; /* of names */
 };
 
 void partner_names_done(struct partner_names *names);

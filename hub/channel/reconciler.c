@@ -18,9 +18,9 @@ static void forget_recorded(struct reconciler *reconciler)
     reconciler->recorded_count = reconciler->recorded_capacity = 0;
 }
 
-void reconciler_init(struct reconciler *reconciler, struct channel *channel, int64_t due_ms)
+void reconciler_init(struct reconciler *reconciler, struct channel *channel, int64_t now_ms)
 {
-    *reconciler = (struct reconciler){.channel = channel, .due_ms = due_ms};
+    *reconciler = (struct reconciler){.channel = channel, .begun_ms = now_ms};
 }
 
 void reconciler_reset(struct reconciler *reconciler)
@@ -130,11 +130,12 @@ static void on_answer(void *owner, const struct pg_result *result)
 void reconciler_second(struct reconciler *reconciler, int64_t now_ms)
 {
     struct channel *channel = reconciler->channel;
-    if (now_ms < reconciler->due_ms || !channel->consumer.loaded || reconciler->query ||
-        reconciler->job)
+    int64_t interval_ms = channel->context->settings->reconcile_interval_ms;
+    if (now_ms - reconciler->begun_ms < interval_ms || !channel->consumer.loaded ||
+        reconciler->query || reconciler->job)
         return;
     reconciler_reset(reconciler);
-    reconciler->due_ms = now_ms + channel->context->settings->reconcile_interval_ms;
+    reconciler->begun_ms = now_ms;
     reconciler->recorded_from = channel->consumer.seq;
     reconciler->query = feed_db_metrics_snapshot(
         channel->context->feeds->pool, channel->consumer.feed->scope, true, on_answer, reconciler);

@@ -29,7 +29,7 @@ struct reconciler {
     struct channel *channel;
     struct feed_query *query;
     struct snapshot_job *job;
-    int64_t due_ms;        /* monotonic */
+    int64_t begun_ms;      /* monotonic: the last comparison */
     int64_t recorded_from; /* the channel's position when it began */
     size_t recorded_count, recorded_capacity;
     struct feed_delta **recorded; /* rows recorded_from + 1, + 2, … */
@@ -37,7 +37,7 @@ struct reconciler {
     int64_t fresh_seq;
 };
 
-void reconciler_init(struct reconciler *reconciler, struct channel *channel, int64_t due_ms);
+void reconciler_init(struct reconciler *reconciler, struct channel *channel, int64_t now_ms);
 /* Forgets a comparison under way: the channel's state starts anew. */
 void reconciler_reset(struct reconciler *reconciler);
 /* Once a second: begins when it is due. */

@@ -13,9 +13,10 @@
 #include "hub/feed/feed_delta.h"
 
 struct job_state;
+struct members;
 struct metric_scope;
 
-enum snapshot_kind { SNAPSHOT_METRICS, SNAPSHOT_JOBS };
+enum snapshot_kind { SNAPSHOT_METRICS, SNAPSHOT_JOBS, SNAPSHOT_MEMBERS };
 
 struct snapshot_request {
     enum snapshot_kind kind;
@@ -29,6 +30,7 @@ struct snapshot {
     int64_t seq;
     struct metric_scope *scope; /* of SNAPSHOT_METRICS */
     struct job_state *jobs;     /* of SNAPSHOT_JOBS */
+    struct members *members;    /* of SNAPSHOT_MEMBERS, which come as rows, not as text */
 };
 
 struct snapshot_job;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/channel/members.h"
 #include "shared/base/log.h"
 #include "shared/base/memory.h"
 #include "shared/base/time.h"
@@ -17,15 +18,27 @@ static struct log_limit query_limit = {.interval_ms = 1000};
 
 static void read_begin(struct feed *feed);
 static void on_snapshot(void *owner, const struct pg_result *result);
+static void on_members(void *owner, const struct pg_result *result);
 
-struct feed *feed_new(const char *scope, uv_loop_t *loop, struct pg_pool *pool,
+void feed_name(const struct channel_name *channel, char out[FEED_NAME_SIZE])
+{
+    if (channel->kind == CHANNEL_THREAD)
+        (void)snprintf(out, FEED_NAME_SIZE, "thread:%s", channel->id);
+    else if (channel->platform)
+        (void)snprintf(out, FEED_NAME_SIZE, "%s", FEED_PLATFORM);
+    else
+        (void)snprintf(out, FEED_NAME_SIZE, "feed:partner:%s", channel->code);
+}
+
+struct feed *feed_new(const struct channel_name *channel, uv_loop_t *loop, struct pg_pool *pool,
                       struct hub_stats *stats)
 {
     struct feed *feed = memory_zalloc(sizeof(*feed));
-    feed->platform = strcmp(scope, FEED_SCOPE_PLATFORM) == 0;
-    (void)snprintf(feed->scope, sizeof(feed->scope), "%s", scope);
-    (void)snprintf(feed->name, sizeof(feed->name), feed->platform ? "feed:%s" : "feed:partner:%s",
-                   scope);
+    feed->log = channel->kind == CHANNEL_THREAD;
+    feed->platform = channel->platform;
+    (void)snprintf(feed->scope, sizeof(feed->scope), "%s",
+                   channel->platform ? FEED_SCOPE_PLATFORM : channel->code);
+    feed_name(channel, feed->name);
     feed->loop = loop;
     feed->pool = pool;
     feed->stats = stats;
@@ -63,7 +76,7 @@ static void set_state(struct feed *feed, enum feed_state state)
         if (state == FEED_IDLE)
             pending_clear(feed);
         feed->epoch[0] = '\0';
-        feed->seq = feed->highest_seq = 0;
+        feed->seq = feed->highest_seq = feed->checked_at_ms = 0;
     }
 }
 
@@ -102,7 +115,8 @@ static void apply(struct feed *feed, int64_t seq, struct feed_delta *delta)
     feed->seq = seq;
     note_highest(feed, seq);
     feed->stats->feed_deltas++;
-    prometheus_observe(&feed->stats->feed_lag, (double)(time_wall_ms() - delta->at_ms) / 1000);
+    if (delta->at_ms)
+        prometheus_observe(&feed->stats->feed_lag, (double)(time_wall_ms() - delta->at_ms) / 1000);
 }
 
 static void tell_changed(struct feed *feed)
@@ -185,7 +199,9 @@ static void ask_snapshot(struct feed_consumer *consumer)
     const struct feed *feed = consumer->feed;
     if (consumer->query || consumer->job)
         return;
-    if (consumer->request.kind == SNAPSHOT_METRICS)
+    if (consumer->request.kind == SNAPSHOT_MEMBERS)
+        consumer->query = feed_db_thread_members(feed->pool, feed->name, on_members, consumer);
+    else if (consumer->request.kind == SNAPSHOT_METRICS)
         consumer->query =
             feed_db_metrics_snapshot(feed->pool, feed->scope, false, on_snapshot, consumer);
     else
@@ -255,17 +271,62 @@ static void on_decoded(void *owner, struct snapshot *snapshot)
     place(consumer, snapshot);
 }
 
-static void on_snapshot(void *owner, const struct pg_result *result)
+static bool query_failed(struct feed_consumer *consumer, const struct pg_result *result)
+{
+    struct feed *feed = consumer->feed;
+    consumer->query = NULL;
+    if (pg_result_failure(result) == PG_OK)
+        return false;
+    feed->stats->snapshot_failures++;
+    log_limited(&query_limit, LOG_LEVEL_WARNING, "feed %s: snapshot failed: %s", feed->name,
+                pg_result_message(result));
+    return true;
+}
+
+static struct members *read_members(const struct pg_result *result)
+{
+    int rows = pg_result_rows(result);
+    struct members *members = members_new((size_t)rows);
+    for (int i = 0; i < rows; i++) {
+        const char *user = pg_result_text(result, i, 3, NULL);
+        if (user)
+            members_add(members, user, pg_result_i64(result, i, 4, 0));
+    }
+    members_sort(members);
+    return members;
+}
+
+/* The first answer makes the consumer live at the head; later ones only say who takes part. */
+static void on_members(void *owner, const struct pg_result *result)
 {
     struct feed_consumer *consumer = owner;
     struct feed *feed = consumer->feed;
-    consumer->query = NULL;
-    if (pg_result_failure(result) != PG_OK) {
-        feed->stats->snapshot_failures++;
-        log_limited(&query_limit, LOG_LEVEL_WARNING, "feed %s: snapshot failed: %s", feed->name,
-                    pg_result_message(result));
+    if (query_failed(consumer, result))
+        return;
+    const char *epoch = pg_result_rows(result) ? pg_result_text(result, 0, 0, NULL) : NULL;
+    if (!epoch) {
+        consumer->ops->absent(consumer);
         return;
     }
+    feed->members_version = pg_result_i64(result, 0, 2, 0);
+    if (consumer->loaded) {
+        consumer->ops->members(consumer, read_members(result));
+        return;
+    }
+    struct snapshot snapshot = {.seq = pg_result_i64(result, 0, 1, 0),
+                                .members = read_members(result)};
+    (void)snprintf(snapshot.epoch, sizeof(snapshot.epoch), "%s", epoch);
+    feed->stats->snapshots++;
+    place(consumer, &snapshot);
+    free(snapshot.members);
+}
+
+static void on_snapshot(void *owner, const struct pg_result *result)
+{
+    struct feed_consumer *consumer = owner;
+    const struct feed *feed = consumer->feed;
+    if (query_failed(consumer, result))
+        return;
     size_t length = 0;
     const char *text = pg_result_rows(result) ? pg_result_text(result, 0, 0, &length) : NULL;
     if (text)
@@ -276,6 +337,13 @@ static void on_snapshot(void *owner, const struct pg_result *result)
 }
 
 /* ---- the log ---- */
+
+static int decode(const struct feed *feed, const char *text, size_t length,
+                  struct feed_delta **ret_delta)
+{
+    return feed->log ? log_row_decode(text, length, ret_delta)
+                     : feed_delta_decode(text, length, ret_delta);
+}
 
 /* Returns how many rows were applied, or -EINVAL: the log does not hold what is missing. */
 static int apply_rows(struct feed *feed, const struct pg_result *result)
@@ -291,7 +359,7 @@ static int apply_rows(struct feed *feed, const struct pg_result *result)
             continue;
         if (seq != feed->seq + 1 || !text)
             return -EINVAL;
-        if (feed_delta_decode(text, length, &delta)) {
+        if (decode(feed, text, length, &delta)) {
             feed->stats->feed_malformed++;
             log_error("feed %s: row %" PRId64 " is not of the agreed form", feed->name, seq);
             return -EINVAL;
@@ -337,16 +405,28 @@ static void read_begin(struct feed *feed)
 
 /* ---- from outside ---- */
 
-void feed_on_head(struct feed *feed, const char *epoch, int64_t seq)
+/* A log has one consumer, its channel. */
+static void ask_members(struct feed *feed)
+{
+    LIST_FOR_EACH(link, next, &feed->consumers)
+    ask_snapshot(LIST_ITEM(link, struct feed_consumer, link));
+}
+
+void feed_on_head(struct feed *feed, const struct feed_head *head)
 {
     if (feed->state != FEED_LIVE && feed->state != FEED_READING)
         return;
-    if (strcmp(epoch, feed->epoch) != 0) {
-        log_warning("feed %s: epoch %s became %s: snapshot", feed->name, feed->epoch, epoch);
+    if (strcmp(head->epoch, feed->epoch) != 0) {
+        log_warning("feed %s: epoch %s became %s: snapshot", feed->name, feed->epoch, head->epoch);
         reset(feed);
         return;
     }
-    note_highest(feed, seq);
+    if (feed->log && head->members_version != feed->members_version)
+        ask_members(feed);
+    /* Further is as good: then Redis has brought what was committed since. */
+    if (feed->seq >= head->seq)
+        feed->checked_at_ms = head->asked_at_ms;
+    note_highest(feed, head->seq);
     if (feed->state == FEED_LIVE && feed->highest_seq > feed->seq)
         read_begin(feed);
 }
@@ -361,6 +441,12 @@ void feed_retry(struct feed *feed)
     }
     if (feed->state == FEED_READING)
         read_begin(feed);
+}
+
+void feed_on_clock_jump(struct feed *feed)
+{
+    if (!feed->log && feed->state != FEED_IDLE)
+        reset(feed);
 }
 
 void feed_attach(struct feed *feed, struct feed_consumer *consumer)

@@ -83,7 +83,8 @@ struct feed_query *feed_db_heads(struct pg_pool *pool, const char *const *channe
     for (size_t i = 0; i < count; i++)
         pg_array_add_bytes(&query->channels, channels[i], strlen(channels[i]));
     query->params[query->param_count++] = pg_array_param(&query->channels);
-    return ask(pool, query, "hub_heads", "SELECT channel, epoch, seq FROM api.heads($1::text[])");
+    return ask(pool, query, "hub_heads",
+               "SELECT channel, epoch, seq, version FROM api.heads($1::text[])");
 }
 
 struct feed_query *feed_db_log_read(struct pg_pool *pool, const char *channel, int64_t after,
@@ -115,6 +116,16 @@ struct feed_query *feed_db_jobs_snapshot(struct pg_pool *pool, const char *scope
     add_integer(query, limit);
     return ask(pool, query, "hub_jobs_snapshot",
                "SELECT * FROM api.jobs_snapshot($1::text, $2::int)");
+}
+
+struct feed_query *feed_db_thread_members(struct pg_pool *pool, const char *channel,
+                                          feed_query_done done, void *owner)
+{
+    struct feed_query *query = query_new(done, owner);
+    add_text(query, channel);
+    return ask(pool, query, "hub_thread_members",
+               "SELECT epoch, seq, members_version, user_id, joined_seq"
+               " FROM api.thread_members($1::text)");
 }
 
 struct feed_query *feed_db_partners(struct pg_pool *pool, feed_query_done done, void *owner)

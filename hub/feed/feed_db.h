@@ -24,6 +24,9 @@ struct feed_query *feed_db_metrics_snapshot(struct pg_pool *pool, const char *sc
                                             feed_query_done done, void *owner);
 struct feed_query *feed_db_jobs_snapshot(struct pg_pool *pool, const char *scope, int64_t limit,
                                          feed_query_done done, void *owner);
+/* Rows of epoch, seq, members_version, user, joined_seq. */
+struct feed_query *feed_db_thread_members(struct pg_pool *pool, const char *channel,
+                                          feed_query_done done, void *owner);
 struct feed_query *feed_db_partners(struct pg_pool *pool, feed_query_done done, void *owner);
 /* The owner no longer wants the answer. NULL-safe. */
 void feed_query_drop(struct feed_query *query);

@@ -141,6 +141,80 @@ int feed_message_decode(const char *bytes, size_t length, struct feed_message *r
     return error;
 }
 
+/* ---- rows of logs ---- */
+
+/* A line end in it would end the line that carries it to the client. */
+int log_row_decode(const char *bytes, size_t length, struct feed_delta **ret_delta)
+{
+    json_t *root = memchr(bytes, '\n', length) ? NULL : parse(bytes, length);
+    bool object = json_is_object(root);
+    json_decref(root);
+    if (!object)
+        return -EINVAL;
+    struct feed_delta *delta = memory_zalloc(sizeof(*delta));
+    delta->references = 1;
+    delta->text = memory_strndup(bytes, length);
+    delta->length = length;
+    *ret_delta = delta;
+    return 0;
+}
+
+struct cursor {
+    const char *at, *end;
+};
+
+static bool take(struct cursor *cursor, const char *text)
+{
+    size_t length = strlen(text);
+    if ((size_t)(cursor->end - cursor->at) < length || memcmp(cursor->at, text, length) != 0)
+        return false;
+    cursor->at += length;
+    return true;
+}
+
+/* Up to the next quote; neither channels nor epochs have characters that JSON escapes. */
+static bool take_name(struct cursor *cursor, char *out, size_t size)
+{
+    const char *quote = memchr(cursor->at, '"', (size_t)(cursor->end - cursor->at));
+    size_t length = quote ? (size_t)(quote - cursor->at) : 0;
+    if (!length || length >= size || memchr(cursor->at, '\\', length))
+        return false;
+    memcpy(out, cursor->at, length);
+    out[length] = '\0';
+    cursor->at = quote;
+    return strlen(out) == length;
+}
+
+static bool take_position(struct cursor *cursor, int64_t *out)
+{
+    int64_t value = 0;
+    for (; cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9'; cursor->at++) {
+        value = value * 10 + (*cursor->at - '0');
+        if (value >= INT_TABLE_LIMIT)
+            return false;
+    }
+    *out = value;
+    return value > 0;
+}
+
+int log_message_decode(const char *bytes, size_t length, struct feed_message *ret_message)
+{
+    struct feed_message message = {.seq = 0};
+    struct cursor cursor = {bytes, bytes + length};
+    if (!take(&cursor, "{\"channel\":\"") ||
+        !take_name(&cursor, message.channel, sizeof(message.channel)) ||
+        !take(&cursor, "\",\"epoch\":\"") ||
+        !take_name(&cursor, message.epoch, sizeof(message.epoch)) ||
+        !take(&cursor, "\",\"seq\":") || !take_position(&cursor, &message.seq) ||
+        !take(&cursor, ",\"payload\":") || cursor.at == cursor.end || cursor.end[-1] != '}')
+        return -EINVAL;
+    size_t payload_length = (size_t)(cursor.end - cursor.at) - 1;
+    if (log_row_decode(cursor.at, payload_length, &message.delta))
+        return -EINVAL;
+    *ret_message = message;
+    return 0;
+}
+
 struct feed_delta *feed_delta_ref(struct feed_delta *delta)
 {
     delta->references++;
@@ -159,5 +233,6 @@ void feed_delta_unref(struct feed_delta *delta)
     for (size_t i = 0; i < delta->job_count; i++)
         job_row_unref(delta->jobs[i]);
     free(delta->jobs);
+    free(delta->text);
     free(delta);
 }

@@ -1,6 +1,7 @@
-/* What one row of a channel log changes, decoded once and shared by all that apply it: immutable,
- * reference-counted. The decoder is strict: a payload of the wrong shape is refused as a whole, and
- * the feed takes what it missed from the log or a snapshot. Lives on the hub's loop. */
+/* One row of a channel log, decoded once and shared by all that apply it: immutable,
+ * reference-counted. A row of a feed says what changed; a row of a log that clients read (threads)
+ * is passed on as it is. The decoders are strict: a payload of the wrong shape is refused as a
+ * whole, and the feed takes what it missed from the log or a snapshot. Lives on the hub's loop. */
 #ifndef MH_HUB_FEED_DELTA_H
 #define MH_HUB_FEED_DELTA_H
 
@@ -20,6 +21,8 @@
 
 struct feed_delta {
     unsigned references;
+    char *text; /* of a log: the row itself, and nothing else is set */
+    size_t length;
     int64_t at_ms; /* time of the transaction */
     char partner[CHANNEL_CODE_SIZE];
     struct int_table counters;  /* minute, requested … started */
@@ -40,10 +43,15 @@ struct feed_message {
     struct feed_delta *delta;
 };
 
-/* Both: 0, or -EINVAL and the output untouched. `bytes` need not be NUL-terminated. */
+/* All: 0, or -EINVAL and the output untouched. `bytes` need not be NUL-terminated. */
 MUST_CHECK int feed_delta_decode(const char *bytes, size_t length, struct feed_delta **ret_delta);
 MUST_CHECK int feed_message_decode(const char *bytes, size_t length,
                                    struct feed_message *ret_message);
+/* Of a log. The message is `{"channel":"…","epoch":"…","seq":N,"payload":{…}}` with its members in
+ * this order, so that the payload can be cut out as it is; the platform's position is 0. */
+MUST_CHECK int log_row_decode(const char *bytes, size_t length, struct feed_delta **ret_delta);
+MUST_CHECK int log_message_decode(const char *bytes, size_t length,
+                                  struct feed_message *ret_message);
 struct feed_delta *feed_delta_ref(struct feed_delta *delta);
 /* NULL-safe. */
 void feed_delta_unref(struct feed_delta *delta);

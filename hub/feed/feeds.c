@@ -12,6 +12,11 @@
 #define POSTGRES_LINKS 2
 #define POSTGRES_QUEUE 4096
 #define MAX_HEADS 10000
+#define CLOCK_JUMP_US 5000000
+#define PRESENCE_PREFIX "presence:"
+#define HEADS_LATE_US 3000000
+#define FEED_PREFIX "feed:"
+#define LOG_PREFIX "thread:"
 /* While a partner's name is unknown, the directory is asked again at this many polls. */
 #define NAMES_POLLS 5
 
@@ -34,27 +39,53 @@ static void poll_soon(struct feeds *feeds)
         uv_timer_start(&feeds->poll_timer, on_poll, 0, (uint64_t)feeds->settings->poll_interval_ms);
 }
 
-static void on_message(void *owner, const char *channel, const char *bytes, size_t length)
+static bool starts_with(const char *text, const char *prefix)
 {
-    struct feeds *feeds = owner;
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static void on_row(struct feeds *feeds, const char *channel, const char *bytes, size_t length)
+{
     struct feed_message message;
+    bool log = starts_with(channel, LOG_PREFIX);
     feeds->stats->feed_messages++;
-    struct feed *platform = find(feeds, FEED_PLATFORM);
-    if (!platform && !find(feeds, channel))
+    if (!find(feeds, channel) && (log || !find(feeds, FEED_PLATFORM)))
         return; /* nobody looks: not worth decoding */
-    if (feed_message_decode(bytes, length, &message)) {
+    if (log ? log_message_decode(bytes, length, &message)
+            : feed_message_decode(bytes, length, &message)) {
         feeds->stats->feed_malformed++;
         log_limited(&message_limit, LOG_LEVEL_ERROR, "redis %s: message of a wrong form", channel);
         poll_soon(feeds);
         return;
     }
     struct feed *feed = find(feeds, message.channel);
-    if (feed)
+    if (feed && feed->log == log)
         feed_on_row(feed, message.epoch, message.seq, message.delta);
-    platform = find(feeds, FEED_PLATFORM);
+    struct feed *platform = log ? NULL : find(feeds, FEED_PLATFORM);
     if (platform)
         feed_on_row(platform, NULL, message.platform_seq, message.delta);
     feed_delta_unref(message.delta);
+}
+
+static void on_message(void *owner, const char *channel, const char *bytes, size_t length)
+{
+    const struct feeds *feeds = owner;
+    if (starts_with(channel, FEED_PREFIX) || starts_with(channel, LOG_PREFIX))
+        on_row(owner, channel, bytes, length);
+    else if (starts_with(channel, PRESENCE_PREFIX) && feeds->on_presence)
+        feeds->on_presence(feeds->on_presence_owner, channel + strlen(PRESENCE_PREFIX), bytes,
+                           length);
+}
+
+/* ---- what is away ---- */
+
+static void set_down(struct feeds *feeds, int64_t *since_us, bool down, int64_t now_us)
+{
+    if (!*since_us == !down)
+        return;
+    *since_us = down ? now_us : 0;
+    if (feeds->on_degraded)
+        feeds->on_degraded(feeds->on_degraded_owner);
 }
 
 static void on_redis_state(void *owner, bool up)
@@ -62,7 +93,7 @@ static void on_redis_state(void *owner, bool up)
     struct feeds *feeds = owner;
     if (!feeds->redis_down_since_us == up)
         return;
-    feeds->redis_down_since_us = up ? 0 : time_wall_us();
+    set_down(feeds, &feeds->redis_down_since_us, !up, time_wall_us());
     if (up)
         log_info("redis is back: live");
     else
@@ -80,23 +111,59 @@ static void on_heads(void *owner, const struct pg_result *result)
     if (pg_result_failure(result) != PG_OK)
         return;
     feeds->stats->polls++;
+    feeds->heads_due_us = 0;
+    if (feeds_postgres_up(feeds))
+        set_down(feeds, &feeds->postgres_down_since_us, false, 0);
     for (int i = 0; i < pg_result_rows(result); i++) {
         const char *name = pg_result_text(result, i, 0, NULL);
         const char *epoch = pg_result_text(result, i, 1, NULL);
         struct feed *feed = name ? find(feeds, name) : NULL;
         if (feed && epoch)
-            feed_on_head(feed, epoch, pg_result_i64(result, i, 2, 0));
+            feed_on_head(feed,
+                         &(struct feed_head){.epoch = epoch,
+                                             .seq = pg_result_i64(result, i, 2, 0),
+                                             .members_version = pg_result_i64(result, i, 3, 0),
+                                             .asked_at_ms = feeds->heads_asked_at_ms});
     }
+}
+
+/* A server that accepts questions and answers none is as good as away. */
+static void note_late(struct feeds *feeds)
+{
+    int64_t now_us = time_monotonic_us();
+    if (!feeds->heads_due_us)
+        feeds->heads_due_us = now_us + HEADS_LATE_US + feeds->settings->poll_interval_ms * 1000;
+    else if (now_us > feeds->heads_due_us)
+        set_down(feeds, &feeds->postgres_down_since_us, true, time_wall_us());
+}
+
+/* The next `count` feeds in turn, which are all unless there are more than one question may name.
+ */
+static const char **next_names(struct feeds *feeds, unsigned count)
+{
+    const char **names = memory_array(count, sizeof(*names));
+    unsigned total = HASH_COUNT(feeds->by_name), from = feeds->heads_from % total, place = 0, n = 0;
+    for (const struct feed *feed = feeds->by_name; feed; feed = feed->hh.next, place++) {
+        if ((place + total - from) % total < count)
+            names[n++] = feed->name;
+    }
+    feeds->heads_from = from + count;
+    return names;
 }
 
 static void ask_heads(struct feeds *feeds)
 {
-    unsigned count = 0, limit = HASH_COUNT(feeds->by_name);
-    if (feeds->heads || !limit)
+    unsigned count = HASH_COUNT(feeds->by_name);
+    if (!count)
+        feeds->heads_due_us = 0;
+    else
+        note_late(feeds);
+    if (feeds->heads || !count)
         return;
-    const char **names = memory_array(limit, sizeof(*names));
-    for (struct feed *feed = feeds->by_name; feed && count < MAX_HEADS; feed = feed->hh.next)
-        names[count++] = feed->name;
+    if (count > MAX_HEADS)
+        count = MAX_HEADS;
+    feeds->heads_asked_at_ms = time_wall_ms();
+    const char **names = next_names(feeds, count);
     feeds->heads = feed_db_heads(feeds->pool, names, count, on_heads, feeds);
     free(names);
 }
@@ -113,11 +180,26 @@ static void on_partners(void *owner, const struct pg_result *result)
     }
 }
 
+/* Windows slide forward only, so after a step of the clock they would be empty, or stand still. */
+static void note_clock(struct feeds *feeds)
+{
+    int64_t clock_us = time_wall_us() - time_monotonic_us();
+    int64_t jump_us = clock_us - feeds->clock_us;
+    struct feed *feed, *next;
+    feeds->clock_us = clock_us;
+    if (jump_us > -CLOCK_JUMP_US && jump_us < CLOCK_JUMP_US)
+        return;
+    log_warning("the clock jumped by %.1f s: snapshots again", (double)jump_us * 1e-6);
+    HASH_ITER(hh, feeds->by_name, feed, next)
+    feed_on_clock_jump(feed);
+}
+
 static void on_poll(uv_timer_t *timer)
 {
     struct feeds *feeds = timer->data;
     static unsigned polls;
     struct feed *feed, *next;
+    note_clock(feeds);
     HASH_ITER(hh, feeds->by_name, feed, next)
     feed_retry(feed);
     ask_heads(feeds);
@@ -127,14 +209,14 @@ static void on_poll(uv_timer_t *timer)
 
 /* ---- feeds ---- */
 
-void feeds_attach(struct feeds *feeds, const char *scope, struct feed_consumer *consumer)
+void feeds_attach(struct feeds *feeds, const struct channel_name *channel,
+                  struct feed_consumer *consumer)
 {
     char name[FEED_NAME_SIZE];
-    bool platform = strcmp(scope, FEED_SCOPE_PLATFORM) == 0;
-    (void)snprintf(name, sizeof(name), platform ? "feed:%s" : "feed:partner:%s", scope);
+    feed_name(channel, name);
     struct feed *feed = find(feeds, name);
     if (!feed) {
-        feed = feed_new(scope, feeds->loop, feeds->pool, feeds->stats);
+        feed = feed_new(channel, feeds->loop, feeds->pool, feeds->stats);
         HASH_ADD_STR(feeds->by_name, name, feed);
         feeds->stats->feeds++;
     }
@@ -165,10 +247,11 @@ static void on_postgres_state(void *owner, struct pg_link *link, enum pg_link_st
     (void)link;
     if (state == PG_LINK_UP)
         poll_soon(feeds);
-    if (feeds_postgres_up(feeds))
-        feeds->postgres_down_since_us = 0;
-    else if (!feeds->postgres_down_since_us)
-        feeds->postgres_down_since_us = time_wall_us();
+    /* With a poll due, a link that is up says little: its answer is waited for. */
+    if (!feeds_postgres_up(feeds))
+        set_down(feeds, &feeds->postgres_down_since_us, true, time_wall_us());
+    else if (!feeds->heads_due_us)
+        set_down(feeds, &feeds->postgres_down_since_us, false, 0);
 }
 
 static void on_part_closed(void *owner)
@@ -197,7 +280,7 @@ static int open_links(struct feeds *feeds)
     struct redis_link_options redis = {.url = feeds->settings->redis,
                                        .name = "metrics-hub",
                                        .prefix = feeds->settings->redis_prefix,
-                                       .pattern = "feed:*",
+                                       .pattern = "*",
                                        .on_state = on_redis_state,
                                        .on_message = on_message,
                                        .owner = feeds};
@@ -217,6 +300,7 @@ int feeds_open(struct feeds *feeds, uv_loop_t *loop, const struct hub_settings *
                             .settings = settings,
                             .stats = stats,
                             .names = names,
+                            .clock_us = now_us - time_monotonic_us(),
                             .postgres_down_since_us = now_us,
                             .redis_down_since_us = now_us};
     int error = uv_timer_init(loop, &feeds->poll_timer);
@@ -227,6 +311,11 @@ int feeds_open(struct feeds *feeds, uv_loop_t *loop, const struct hub_settings *
     uint64_t interval = (uint64_t)settings->poll_interval_ms;
     uv_timer_start(&feeds->poll_timer, on_poll, interval, interval);
     return open_links(feeds);
+}
+
+void feeds_reload(struct feeds *feeds)
+{
+    poll_soon(feeds);
 }
 
 void feeds_close(struct feeds *feeds, void (*on_closed)(void *owner), void *owner)

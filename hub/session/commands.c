@@ -1,19 +1,20 @@
 #include "hub/session/commands.h"
 
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/channel/check.h"
+#include "hub/session/attendance.h"
 #include "hub/session/subscription.h"
 #include "shared/access/token.h"
 #include "shared/base/memory.h"
 #include "shared/base/time.h"
 
 #define HUB_VERSION "metrics-hub 1"
-
-_Static_assert(offsetof(struct principal, partners) + sizeof(((struct principal *)0)->partners) ==
-                   sizeof(struct principal),
-               "a copy that is cut after some partners would lose what follows them");
+/* Of one report; so that nobody makes the counter useless at a stroke. */
+#define REPORT_MAX_MISMATCHES 1000
 
 /* ---- who is it ---- */
 
@@ -66,8 +67,9 @@ static const char *main_role(const struct principal *principal)
     return principal->partner_count ? role_text(principal->partners[0].role) : "none";
 }
 
-static void append_principal(const struct principal *principal, struct buffer *out)
+static void append_principal(const struct session *session, struct buffer *out)
 {
+    const struct principal *principal = session->principal;
     buffer_append_text(out, "{\"user\":{\"id\":");
     buffer_append_json_string(out, principal->user_id, strlen(principal->user_id));
     buffer_append_text(out, ",\"name\":");
@@ -78,7 +80,8 @@ static void append_principal(const struct principal *principal, struct buffer *o
     append_partners(principal, out);
     buffer_append_text(out, "],\"channels\":[");
     append_channels(principal, out);
-    buffer_printf(out, "],\"time\":%" PRId64 "}", time_wall_ms());
+    buffer_printf(out, "],\"time\":%" PRId64 ",\"heartbeat\":%" PRId64 "}", time_wall_ms(),
+                  session->sessions->settings->heartbeat_ms);
 }
 
 /* Seconds that the token still lives, at least 1. */
@@ -94,17 +97,6 @@ static enum token_fault verify(struct session *session, const struct command *co
     const struct sessions *sessions = session->sessions;
     return token_verify(command->token.bytes, command->token.length, sessions->secret,
                         sessions->secret_length, time_wall_ms(), principal);
-}
-
-/* Room for all the partners one could have is most of the struct, and most people have one: the
- * copy ends after those that there are. */
-static void set_principal(struct session *session, const struct principal *principal)
-{
-    size_t size = offsetof(struct principal, partners) +
-                  principal->partner_count * sizeof(principal->partners[0]);
-    free(session->principal);
-    session->principal = memory_alloc(size);
-    memcpy(session->principal, principal, size);
 }
 
 static void handle_connect(struct session *session, const struct command *command)
@@ -127,24 +119,21 @@ static void handle_connect(struct session *session, const struct command *comman
         session_close(session, PROTOCOL_CLOSE_INVALID_TOKEN);
         return;
     }
-    set_principal(session, &principal);
+    session_set_principal(session, &principal);
     session->state = SESSION_OPEN;
+    session->ping_interval_ms = session->sessions->settings->ping_interval_ms;
+    /* Those who came together are not pinged together. */
+    session->pinged_ms = time_monotonic_us() / 1000 -
+                         (int64_t)randombytes_uniform((uint32_t)session->ping_interval_ms);
     struct buffer *out = session_replies(session);
     protocol_open_reply(out, command->id, METHOD_CONNECT);
     buffer_printf(out,
                   "\"client\":\"%s\",\"version\":\"" HUB_VERSION
                   "\",\"expires\":true,\"ttl\":%" PRId64 ",\"ping\":%" PRId64
                   ",\"pong\":true,\"data\":",
-                  session->client, time_to_live(&principal),
-                  session->sessions->settings->ping_interval_ms / 1000);
-    append_principal(&principal, out);
+                  session->client, time_to_live(&principal), session->ping_interval_ms / 1000);
+    append_principal(session, out);
     buffer_append(out, "}}", 2);
-}
-
-static uint32_t channel_mask(const struct principal *principal, const struct channel_name *parsed)
-{
-    uint32_t mask = principal_channel_mask(principal, parsed);
-    return mask & channel_classes(parsed->kind);
 }
 
 /* Subscriptions go on if the new token shows the same fields, else they are taken back. */
@@ -154,13 +143,14 @@ static void review_subscriptions(struct session *session)
     {
         struct subscription *subscription = LIST_ITEM(link, struct subscription, link);
         struct channel_name parsed;
-        uint32_t mask = 0;
-        if (channel_name_parse(subscription->name, strlen(subscription->name), &parsed) == 0)
-            mask = channel_mask(session->principal, &parsed);
+        uint32_t mask = session_channel_mask(session->principal, subscription->name,
+                                             strlen(subscription->name), &parsed);
         if (!mask)
             subscription_revoke(subscription, PROTOCOL_UNSUBSCRIBE_SERVER);
         else if (mask != subscription->subscriber.mask)
             subscription_revoke(subscription, PROTOCOL_UNSUBSCRIBE_INSUFFICIENT_STATE);
+        else
+            attendance_review(subscription);
     }
 }
 
@@ -176,7 +166,7 @@ static void handle_refresh(struct session *session, const struct command *comman
         session_close(session, PROTOCOL_CLOSE_INVALID_TOKEN);
         return;
     }
-    set_principal(session, &principal);
+    session_set_principal(session, &principal);
     struct buffer *out = session_replies(session);
     protocol_open_reply(out, command->id, METHOD_REFRESH);
     buffer_printf(out,
@@ -192,10 +182,8 @@ static void handle_subscribe(struct session *session, const struct command *comm
 {
     const struct protocol_text *channel = &command->channel;
     struct channel_name parsed;
-    uint32_t mask = 0;
-    if (channel->length < CHANNEL_NAME_SIZE &&
-        channel_name_parse(channel->bytes, channel->length, &parsed) == 0)
-        mask = channel_mask(session->principal, &parsed);
+    uint32_t mask =
+        session_channel_mask(session->principal, channel->bytes, channel->length, &parsed);
     if (!mask)
         session_reply_error(session, command->id, PROTOCOL_ERROR_UNKNOWN_CHANNEL);
     else if (subscription_find(session, channel->bytes, channel->length))
@@ -217,6 +205,16 @@ static void handle_unsubscribe(struct session *session, const struct command *co
     protocol_append_empty(session_replies(session), command->id, METHOD_UNSUBSCRIBE);
 }
 
+static void handle_history(struct session *session, const struct command *command)
+{
+    struct subscription *subscription =
+        subscription_find(session, command->channel.bytes, command->channel.length);
+    if (subscription)
+        history_begin(subscription, command);
+    else
+        session_reply_error(session, command->id, PROTOCOL_ERROR_UNKNOWN_CHANNEL);
+}
+
 static void handle_unavailable(struct session *session, const struct command *command)
 {
     session_reply_error(session, command->id, PROTOCOL_ERROR_NOT_AVAILABLE);
@@ -224,24 +222,72 @@ static void handle_unavailable(struct session *session, const struct command *co
 
 /* ---- the rest ---- */
 
-static void handle_rpc(struct session *session, const struct command *command)
+static void rpc_whoami(struct session *session, const struct command *command)
 {
-    bool whoami = strcmp(command->rpc.bytes, "whoami") == 0;
-    if (!whoami && strcmp(command->rpc.bytes, "channels") != 0) {
-        session_reply_error(session, command->id, PROTOCOL_ERROR_METHOD_NOT_FOUND);
-        return;
-    }
     struct buffer *out = session_replies(session);
     protocol_open_reply(out, command->id, METHOD_RPC);
     buffer_append_text(out, "\"data\":");
-    if (whoami) {
-        append_principal(session->principal, out);
-    } else {
-        buffer_append_text(out, "{\"channels\":[");
-        append_channels(session->principal, out);
-        buffer_append_text(out, "]}");
-    }
+    append_principal(session, out);
     buffer_append(out, "}}", 2);
+}
+
+static void rpc_channels(struct session *session, const struct command *command)
+{
+    struct buffer *out = session_replies(session);
+    protocol_open_reply(out, command->id, METHOD_RPC);
+    buffer_append_text(out, "\"data\":{\"channels\":[");
+    append_channels(session->principal, out);
+    buffer_append_text(out, "]}}}");
+}
+
+/* The check of a channel that the session is subscribed to, now. */
+static void rpc_check(struct session *session, const struct command *command)
+{
+    const json_t *name = json_object_get(command->data, "channel");
+    struct subscription *subscription =
+        name ? subscription_find(session, json_string_value(name), json_string_length(name)) : NULL;
+    if (!subscription || !subscription->subscriber.view) {
+        session_reply_error(session, command->id, PROTOCOL_ERROR_UNKNOWN_CHANNEL);
+        return;
+    }
+    subscription_catch_up(subscription);
+    struct buffer *out = session_replies(session);
+    protocol_open_reply(out, command->id, METHOD_RPC);
+    buffer_append_text(out, "\"data\":");
+    check_append(subscription->subscriber.channel, subscription->subscriber.view, out);
+    buffer_append(out, "}}", 2);
+}
+
+/* How often a client found its copy wrong, and has mended it. */
+static void rpc_report(struct session *session, const struct command *command)
+{
+    int64_t count = json_integer_value(json_object_get(command->data, "mismatches"));
+    if (count <= 0) {
+        session_reply_error(session, command->id, PROTOCOL_ERROR_BAD_REQUEST);
+        return;
+    }
+    session->sessions->stats->digest_mismatches +=
+        (uint64_t)(count < REPORT_MAX_MISMATCHES ? count : REPORT_MAX_MISMATCHES);
+    protocol_append_empty(session_replies(session), command->id, METHOD_RPC);
+}
+
+static const struct {
+    const char *method;
+    void (*handle)(struct session *, const struct command *);
+} rpcs[] = {{"whoami", rpc_whoami},
+            {"channels", rpc_channels},
+            {"check", rpc_check},
+            {"report", rpc_report}};
+
+static void handle_rpc(struct session *session, const struct command *command)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(rpcs); i++) {
+        if (strcmp(command->rpc.bytes, rpcs[i].method) == 0) {
+            rpcs[i].handle(session, command);
+            return;
+        }
+    }
+    session_reply_error(session, command->id, PROTOCOL_ERROR_METHOD_NOT_FOUND);
 }
 
 static void handle_ping(struct session *session, const struct command *command)
@@ -272,9 +318,9 @@ static void (*const handlers[METHOD_COUNT])(struct session *, const struct comma
     [METHOD_SUBSCRIBE] = handle_subscribe,
     [METHOD_UNSUBSCRIBE] = handle_unsubscribe,
     [METHOD_PUBLISH] = handle_unavailable,
-    [METHOD_PRESENCE] = handle_unavailable,
-    [METHOD_PRESENCE_STATS] = handle_unavailable,
-    [METHOD_HISTORY] = handle_unavailable,
+    [METHOD_PRESENCE] = attendance_ask,
+    [METHOD_PRESENCE_STATS] = attendance_ask,
+    [METHOD_HISTORY] = handle_history,
     [METHOD_PING] = handle_ping,
     [METHOD_SEND] = handle_send,
     [METHOD_RPC] = handle_rpc,

@@ -42,18 +42,42 @@ static int read_text(const json_t *request, const char *member, struct protocol_
     return 0;
 }
 
+/* Where history begins: `since`, a position. */
+static int read_history(const json_t *request, struct command *command)
+{
+    const json_t *since = json_object_get(request, "since");
+    const json_t *limit = json_object_get(request, "limit");
+    const json_t *reverse = json_object_get(request, "reverse");
+    if ((limit && !json_is_integer(limit)) || (reverse && !json_is_boolean(reverse)))
+        return -EINVAL;
+    command->limit = json_integer_value(limit);
+    command->reverse = json_is_true(reverse);
+    command->has_since = since && !json_is_null(since);
+    if (!command->has_since)
+        return 0;
+    const json_t *offset = json_object_get(since, "offset");
+    if (!json_is_object(since) || (offset && !json_is_integer(offset)))
+        return -EINVAL;
+    command->offset = json_integer_value(offset);
+    return command->offset < 0 ? -EINVAL : read_text(since, "epoch", &command->epoch);
+}
+
 static int read_request(const json_t *request, struct command *command)
 {
     const json_t *offset = json_object_get(request, "offset");
     const json_t *recover = json_object_get(request, "recover");
+    const json_t *join_leave = json_object_get(request, "join_leave");
     if (read_text(request, "token", &command->token) ||
         read_text(request, "channel", &command->channel) ||
         read_text(request, "epoch", &command->epoch) || read_text(request, "method", &command->rpc))
         return -EINVAL;
-    if ((offset && !json_is_integer(offset)) || (recover && !json_is_boolean(recover)))
+    if ((offset && !json_is_integer(offset)) || (recover && !json_is_boolean(recover)) ||
+        (join_leave && !json_is_boolean(join_leave)))
         return -EINVAL;
+    command->data = json_object_get(request, "data");
     command->offset = json_integer_value(offset);
     command->recover = json_is_true(recover);
+    command->join_leave = json_is_true(join_leave);
     return command->offset < 0 ? -EINVAL : 0;
 }
 
@@ -67,7 +91,8 @@ static int read_method(const json_t *root, struct command *command)
         if (!json_is_object(request))
             return -EINVAL;
         command->method = (enum protocol_method)i;
-        return read_request(request, command);
+        int error = read_request(request, command);
+        return error || command->method != METHOD_HISTORY ? error : read_history(request, command);
     }
     command->method = command->id ? METHOD_UNKNOWN : METHOD_PONG;
     return command->id || json_object_size(root) == 0 ? 0 : -EINVAL;

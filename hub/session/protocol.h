@@ -47,10 +47,13 @@ struct command {
     enum protocol_method method;
     struct protocol_text token;   /* connect, refresh */
     struct protocol_text channel; /* subscribe, unsubscribe, publish, presence, history */
-    struct protocol_text epoch;   /* subscribe */
+    struct protocol_text epoch;   /* subscribe, history */
     struct protocol_text rpc;     /* rpc: its method */
-    bool recover;                 /* subscribe */
-    int64_t offset;               /* subscribe */
+    const json_t *data;           /* rpc: its data; NULL: none */
+    bool recover, join_leave;     /* subscribe */
+    int64_t offset;               /* subscribe, history */
+    bool has_since, reverse;      /* history */
+    int64_t limit;                /* history; 0: only the position, negative: all */
 };
 
 /* One command, without its newline. 0, or -EINVAL: not of the protocol (close the connection). */

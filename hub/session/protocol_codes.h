@@ -18,7 +18,8 @@
     X(BAD_REQUEST, 107, false, "bad request")                                                      \
     X(NOT_AVAILABLE, 108, false, "not available")                                                  \
     X(TOKEN_EXPIRED, 109, false, "token expired")                                                  \
-    X(TOO_MANY_REQUESTS, 111, true, "too many requests")
+    X(TOO_MANY_REQUESTS, 111, true, "too many requests")                                           \
+    X(UNRECOVERABLE, 112, false, "unrecoverable position")
 
 /* name, number, text; each has a counter of its name in /metrics */
 #define PROTOCOL_CLOSE_TABLE(X)                                                                    \

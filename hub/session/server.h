@@ -8,13 +8,16 @@
 
 #include "hub/feed/feeds.h"
 #include "hub/session/sessions.h"
+#include "hub/session/tls.h"
 
 struct server;
 
-/* 0 or a negative errno (see listener_open). */
-MUST_CHECK int server_open(uv_loop_t *loop, const struct hub_settings *settings,
+/* 0 or a negative errno (see listener_open). `tls` outlives the server; NULL: plain sockets. */
+MUST_CHECK int server_open(uv_loop_t *loop, const struct hub_settings *settings, struct tls *tls,
                            struct sessions *sessions, const struct feeds *feeds,
                            struct server **ret_server);
+/* Takes who waits to be accepted, then nobody any more. NULL-safe. */
+void server_drain(struct server *server);
 /* Accepts no more; ends what is left of the connections; their sessions end with them. The server's
  * handles close as the loop runs. NULL-safe. */
 void server_close(struct server *server);

@@ -1,6 +1,7 @@
 #include "hub/session/session.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,15 +9,18 @@
 
 #include "hub/session/commands.h"
 #include "hub/session/subscription.h"
+#include "shared/base/log.h"
 #include "shared/base/memory.h"
 #include "shared/base/time.h"
 
 /* A connection that has not said who it is after this long is closed. */
 #define STALE_AFTER_MS 10000
-/* SDKs refresh when the token ends: leave them time for it. */
-#define EXPIRY_GRACE_MS 10000
 #define MAX_COMMANDS_PER_MESSAGE 1024
 #define RATE_BURST_SECONDS 3
+
+_Static_assert(offsetof(struct principal, partners) + sizeof(((struct principal *)0)->partners) ==
+                   sizeof(struct principal),
+               "a copy that is cut after some partners would lose what follows them");
 
 static int64_t monotonic_ms(void)
 {
@@ -39,10 +43,12 @@ struct session *session_new(struct sessions *sessions, struct transport *transpo
 {
     struct session *session = memory_zalloc(sizeof(*session));
     session->sessions = sessions;
+    session->form = &form_commands;
     session->opened_ms = session->pinged_ms = session->rate_ms = monotonic_ms();
     session->rate_left = (double)(sessions->settings->max_commands * RATE_BURST_SECONDS);
     list_init(&session->subscriptions);
     make_client_id(session->client);
+    gather_init(&session->gather);
     writer_init(&session->writer, transport, sessions->settings, sessions->stats);
     list_append(&sessions->open, &session->link);
     sessions->stats->connections++;
@@ -58,13 +64,40 @@ static void drop_subscriptions(struct session *session)
         subscription_end(LIST_ITEM(session->subscriptions.next, struct subscription, link));
 }
 
+/* Where it stands, so that one can see what it comes back for. */
+static void log_slow(const struct session *session)
+{
+    static struct log_limit limit = {.interval_ms = 100};
+    struct buffer places = BUFFER_INIT;
+    LIST_FOR_EACH(link, next, &session->subscriptions)
+    {
+        const struct subscription *subscription = LIST_ITEM(link, struct subscription, link);
+        const struct view *view = subscription->subscriber.view;
+        if (view)
+            buffer_printf(&places, " %s at %" PRId64, subscription->name, view->offset);
+    }
+    log_limited(&limit, LOG_LEVEL_WARNING,
+                "client %s of %s reads too slowly: closed with %" PRIu64 " bytes unsent,%.*s",
+                session->client, session->principal->user_id, session->writer.bytes,
+                (int)places.length, places.data);
+    buffer_done(&places);
+}
+
 void session_close(struct session *session, enum protocol_close reason)
 {
     if (session->state == SESSION_CLOSING)
         return;
+    if (reason == PROTOCOL_CLOSE_SLOW)
+        log_slow(session);
     session->state = SESSION_CLOSING;
+    list_remove(&session->link);
+    list_append(&session->sessions->closing, &session->link);
     session->sessions->stats->closes[reason]++;
-    drop_subscriptions(session);
+    if (session->form->goodbye)
+        session->form->goodbye(session, reason);
+    /* They are freed when the socket is gone: whoever closes may be going through them. */
+    LIST_FOR_EACH(link, next, &session->subscriptions)
+    subscription_stop(LIST_ITEM(link, struct subscription, link));
     transport_close(session->writer.transport, reason);
 }
 
@@ -75,6 +108,7 @@ void session_on_gone(struct session *session)
     if (session->state != SESSION_CLOSING)
         session->sessions->stats->closes[PROTOCOL_CLOSE_GONE]++;
     drop_subscriptions(session);
+    gather_done(&session->gather);
     writer_done(&session->writer);
     session->sessions->stats->connections--;
     list_remove(&session->link);
@@ -82,6 +116,27 @@ void session_on_gone(struct session *session)
     buffer_done(&session->replies);
     free(session->principal);
     free(session);
+}
+
+/* Room for all the partners one could have is most of the struct, and most people have one: the
+ * copy ends after those that there are. */
+void session_set_principal(struct session *session, const struct principal *principal)
+{
+    size_t size = offsetof(struct principal, partners) +
+                  principal->partner_count * sizeof(principal->partners[0]);
+    free(session->principal);
+    session->principal = memory_alloc(size);
+    memcpy(session->principal, principal, size);
+    LIST_FOR_EACH(link, next, &session->subscriptions)
+    LIST_ITEM(link, struct subscription, link)->subscriber.user = session->principal->user_id;
+}
+
+uint32_t session_channel_mask(const struct principal *principal, const char *name, size_t length,
+                              struct channel_name *ret_parsed)
+{
+    if (length >= CHANNEL_NAME_SIZE || channel_name_parse(name, length, ret_parsed) != 0)
+        return 0;
+    return principal_channel_mask(principal, ret_parsed) & channel_classes(ret_parsed->kind);
 }
 
 /* ---- out ---- */
@@ -94,11 +149,36 @@ static void write_frame(struct session *session, struct frame *frame)
                       error == -ENOBUFS ? PROTOCOL_CLOSE_SLOW : PROTOCOL_CLOSE_WRITE_ERROR);
 }
 
+void session_send_gathered(struct session *session)
+{
+    struct frame *frame = gather_take(&session->sessions->gathering, &session->gather);
+    if (frame)
+        write_frame(session, frame);
+    frame_unref(frame);
+}
+
 void session_send(struct session *session, struct frame *frame)
 {
+    if (session->gather.count)
+        session_send_gathered(session);
     if (session->replies.length)
         session_send_batch(session); /* what was answered before comes first */
     write_frame(session, frame);
+}
+
+void session_publish(struct session *session, struct frame *frame)
+{
+    struct gathering *gathering = &session->sessions->gathering;
+    if (session->subscription_count == 1) {
+        session_send(session, frame);
+        return;
+    }
+    if (session->replies.length)
+        session_send_batch(session);
+    if (gather_add(gathering, &session->gather, frame))
+        return;
+    session_send_gathered(session);
+    (void)gather_add(gathering, &session->gather, frame);
 }
 
 struct buffer *session_replies(struct session *session)
@@ -112,6 +192,8 @@ void session_send_batch(struct session *session)
         buffer_clear(&session->replies);
         return;
     }
+    if (session->gather.count)
+        session_send_gathered(session);
     struct frame *frame = frame_new(session->replies.data, session->replies.length);
     buffer_done(&session->replies); /* rare and perhaps large: not worth keeping */
     write_frame(session, frame);
@@ -139,6 +221,8 @@ void session_on_writable(struct session *session)
         session_close(session, PROTOCOL_CLOSE_WRITE_ERROR);
         return;
     }
+    if (session->form->progress)
+        session->form->progress(session);
     LIST_FOR_EACH(link, next, &session->subscriptions)
     {
         if (!writer_idle(&session->writer) || session->state == SESSION_CLOSING)
@@ -216,13 +300,12 @@ void session_on_bytes(struct session *session, const void *bytes, size_t length,
 
 /* ---- time ---- */
 
-static void ping(struct session *session, int64_t now_ms)
+void session_ping(struct session *session)
 {
     if (session->awaiting_pong) {
         session_close(session, PROTOCOL_CLOSE_NO_PONG);
         return;
     }
-    session->pinged_ms = now_ms;
     session->awaiting_pong = true;
     protocol_append_ping(session_replies(session));
     session_flush(session);
@@ -243,7 +326,7 @@ void session_second(struct session *session, int64_t now_ms)
             session_close(session, PROTOCOL_CLOSE_STALE);
         return;
     }
-    if (time_wall_ms() > session->principal->expires_ms + EXPIRY_GRACE_MS) {
+    if (time_wall_ms() > session->principal->expires_ms + session->form->expiry_grace_ms) {
         session_close(session, PROTOCOL_CLOSE_EXPIRED);
         return;
     }
@@ -251,8 +334,13 @@ void session_second(struct session *session, int64_t now_ms)
         session_close(session, PROTOCOL_CLOSE_SLOW);
         return;
     }
+    if (session->form->second)
+        session->form->second(session);
     LIST_FOR_EACH(link, next, &session->subscriptions)
     subscription_second(LIST_ITEM(link, struct subscription, link), now_ms);
-    if (now_ms - session->pinged_ms >= session->sessions->settings->ping_interval_ms)
-        ping(session, now_ms);
+    if (session->state != SESSION_CLOSING &&
+        now_ms - session->pinged_ms >= session->ping_interval_ms) {
+        session->pinged_ms = now_ms;
+        session->form->ping(session);
+    }
 }

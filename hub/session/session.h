@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/session/form.h"
+#include "hub/session/gather.h"
 #include "hub/session/protocol.h"
 #include "hub/session/sessions.h"
 #include "hub/session/writer.h"
@@ -23,19 +25,23 @@ enum session_state {
 };
 
 struct session {
-    struct list link; /* in sessions->open, until it is gone */
+    struct list link; /* in sessions->open or ->closing */
     struct sessions *sessions;
+    const struct session_form *form;
     enum session_state state;
     struct writer writer;
     char client[SESSION_CLIENT_SIZE];
     struct principal *principal; /* NULL until connected */
     struct list subscriptions;   /* struct subscription */
     size_t subscription_count;
+    struct gather gather;  /* publications of this turn */
     struct buffer inbox;   /* an incomplete message */
     struct buffer replies; /* to the commands of one message, sent as one frame */
     bool batching;
     int64_t opened_ms, pinged_ms; /* monotonic */
+    int64_t ping_interval_ms;     /* as the client was told */
     bool awaiting_pong;
+    bool streaming;   /* one-way: the stream is open */
     int64_t rate_ms;  /* when `rate_left` was last filled up */
     double rate_left; /* commands it may send now */
 };
@@ -51,9 +57,20 @@ void session_close(struct session *session, enum protocol_close reason);
 /* Once a second. */
 void session_second(struct session *session, int64_t now_ms);
 
-/* For commands.c and subscription.c: */
+/* For commands.c, events.c and subscription.c: */
+/* Pings as the two-way protocol does, and closes if the last ping was not answered. */
+void session_ping(struct session *session);
+/* Takes a copy. */
+void session_set_principal(struct session *session, const struct principal *principal);
+/* The fields that the principal may read of a channel, or 0: of none, or there is no such channel;
+ * both are answered alike. */
+uint32_t session_channel_mask(const struct principal *principal, const char *name, size_t length,
+                              struct channel_name *ret_parsed);
 /* Sends a frame, closes the session if that cannot be done. */
 void session_send(struct session *session, struct frame *frame);
+/* The same at the end of the turn, together with others, if the session has several channels. */
+void session_publish(struct session *session, struct frame *frame);
+void session_send_gathered(struct session *session);
 /* Where a reply is to be appended; session_flush sends it unless a batch is under way. */
 struct buffer *session_replies(struct session *session);
 void session_flush(struct session *session);

@@ -1,5 +1,7 @@
 #include "hub/session/sessions.h"
 
+#include <math.h>
+
 #include "hub/session/session.h"
 #include "shared/base/time.h"
 
@@ -9,6 +11,18 @@ static void on_second(uv_timer_t *timer)
     int64_t now_ms = time_monotonic_us() / 1000;
     LIST_FOR_EACH(link, next, &sessions->open)
     session_second(LIST_ITEM(link, struct session, link), now_ms);
+}
+
+/* What channels had to say in this turn goes out. */
+static void on_turn(void *owner)
+{
+    struct sessions *sessions = owner;
+    struct list *waiting = &sessions->gathering.sessions;
+    if (list_empty(waiting))
+        return;
+    while (!list_empty(waiting))
+        session_send_gathered(CONTAINER_OF(waiting->next, struct session, gather.link));
+    gathering_forget(&sessions->gathering);
 }
 
 int sessions_open(struct sessions *sessions, uv_loop_t *loop, const struct hub_settings *settings,
@@ -21,6 +35,10 @@ int sessions_open(struct sessions *sessions, uv_loop_t *loop, const struct hub_s
                                   .secret = secret,
                                   .secret_length = secret_length};
     list_init(&sessions->open);
+    list_init(&sessions->closing);
+    gathering_init(&sessions->gathering);
+    channels->fanout.on_turn = on_turn;
+    channels->fanout.owner = sessions;
     int error = uv_timer_init(loop, &sessions->second);
     if (error)
         return error;
@@ -32,7 +50,22 @@ void sessions_drain(struct sessions *sessions)
 {
     sessions->draining = true;
     LIST_FOR_EACH(link, next, &sessions->open)
-    session_close(LIST_ITEM(link, struct session, link), PROTOCOL_CLOSE_SHUTDOWN);
+    sessions->drain_total++;
+}
+
+void sessions_drain_step(struct sessions *sessions, double share)
+{
+    double due = ceil(share * (double)sessions->drain_total);
+    while (!list_empty(&sessions->open) && (double)sessions->drain_closed < due) {
+        sessions->drain_closed++;
+        session_close(LIST_ITEM(sessions->open.next, struct session, link),
+                      PROTOCOL_CLOSE_SHUTDOWN);
+    }
+}
+
+bool sessions_gone(const struct sessions *sessions)
+{
+    return list_empty(&sessions->open) && list_empty(&sessions->closing);
 }
 
 void sessions_close(struct sessions *sessions)

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/channel/fold.h"
+#include "hub/presence/presence.h"
+#include "hub/session/attendance.h"
 #include "hub/session/session.h"
 #include "shared/base/memory.h"
 #include "shared/base/time.h"
@@ -28,62 +31,110 @@ struct subscription *subscription_find(const struct session *session, const char
     return NULL;
 }
 
-/* ---- the answer ---- */
+/* ---- the form of the two-way protocol ---- */
 
-static void append_recovered(struct subscription *subscription, struct buffer *out)
+static void append_missed(const struct buffer *missed, struct buffer *out)
 {
-    const struct view *view = subscription->subscriber.view;
     buffer_append_text(out, ",\"was_recovering\":true,\"recovered\":true,\"publications\":[");
-    view_append_recovery(view, subscription->offset, out);
+    buffer_append(out, missed->data, missed->length);
     buffer_append(out, "]", 1);
 }
 
 static void append_state(struct subscription *subscription, struct buffer *out)
 {
-    struct view *view = subscription->subscriber.view;
-    const struct frame *state = channel_view_state(subscription->subscriber.channel, view);
-    if (subscription->recover)
+    struct subscriber *subscriber = &subscription->subscriber;
+    if (subscriber->recover)
         buffer_append_text(out, ",\"was_recovering\":true,\"recovered\":false");
+    if (subscriber->view->log)
+        return;
+    const struct frame *state = channel_view_state(subscriber->channel, subscriber->view);
     buffer_append_text(out, ",\"data\":");
     buffer_append(out, state->data, state->length);
 }
 
-static void on_ready(struct subscriber *subscriber)
+static void reply_ready(struct subscription *subscription, const struct buffer *missed)
 {
-    struct subscription *subscription = of_subscriber(subscriber);
-    struct session *session = subscription->session;
-    struct hub_stats *stats = session->sessions->stats;
-    const struct view *view = subscriber->view;
-    struct buffer *out = session_replies(session);
-    bool recovered =
-        subscription->recover && view_can_recover(view, subscription->epoch,
-                                                  subscription->epoch_length, subscription->offset);
+    const struct view *view = subscription->subscriber.view;
+    struct buffer *out = session_replies(subscription->session);
     protocol_open_reply(out, subscription->command_id, METHOD_SUBSCRIBE);
     buffer_append_text(out, "\"recoverable\":true,\"positioned\":true,\"epoch\":");
     buffer_append_json_string(out, view->epoch, strlen(view->epoch));
     buffer_printf(out, ",\"offset\":%" PRId64, view->offset);
-    if (recovered)
-        append_recovered(subscription, out);
+    if (missed)
+        append_missed(missed, out);
     else
         append_state(subscription, out);
     buffer_append(out, "}}", 2);
+}
+
+static void reply_failed(struct subscription *subscription, enum protocol_error error)
+{
+    session_reply_error(subscription->session, subscription->command_id, error);
+    subscription_end(subscription);
+}
+
+static void push_revoked(struct subscription *subscription, enum protocol_unsubscribe code)
+{
+    struct session *session = subscription->session;
+    protocol_append_unsubscribe(session_replies(session), subscription->name, code);
+    subscription_end(subscription);
+    session_flush(session);
+}
+
+static struct frame *push_batch(const struct view *view, struct batch *batch)
+{
+    (void)view;
+    return batch->frame;
+}
+
+static struct frame *push_publication(const struct view *view, const char *data, size_t length)
+{
+    return publication_encode(view->channel, data, length, view->offset).frame;
+}
+
+/* SDKs refresh when the token ends: leave them time for it. */
+#define EXPIRY_GRACE_MS 10000
+
+const struct session_form form_commands = {.expiry_grace_ms = EXPIRY_GRACE_MS,
+                                           .ready = reply_ready,
+                                           .fail = reply_failed,
+                                           .revoke = push_revoked,
+                                           .batch = push_batch,
+                                           .publication = push_publication,
+                                           .ping = session_ping};
+
+/* ---- what the channel tells ---- */
+
+static void forget_question(struct subscription *subscription)
+{
     subscription->command_id = 0;
+    free(subscription->epoch);
+    subscription->epoch = NULL;
+    subscription->subscriber.epoch = NULL;
+}
+
+static void on_ready(struct subscriber *subscriber, const struct buffer *missed)
+{
+    struct subscription *subscription = of_subscriber(subscriber);
+    struct session *session = subscription->session;
+    struct hub_stats *stats = session->sessions->stats;
+    session->form->ready(subscription, missed);
+    forget_question(subscription);
+    if (!subscription->stopped)
+        attendance_begin(subscription);
     stats->subscribes++;
-    if (subscription->recover)
-        recovered ? stats->recoveries++ : stats->recoveries_failed++;
+    if (subscriber->recover)
+        missed ? stats->recoveries++ : stats->recoveries_failed++;
     session_flush(session);
 }
 
 static void on_absent(struct subscriber *subscriber)
 {
     struct subscription *subscription = of_subscriber(subscriber);
-    struct session *session = subscription->session;
-    if (!subscription->command_id) {
+    if (subscription->command_id)
+        subscription->session->form->fail(subscription, PROTOCOL_ERROR_UNKNOWN_CHANNEL);
+    else
         subscription_revoke(subscription, PROTOCOL_UNSUBSCRIBE_SERVER);
-        return;
-    }
-    session_reply_error(session, subscription->command_id, PROTOCOL_ERROR_UNKNOWN_CHANNEL);
-    subscription_end(subscription);
 }
 
 static void on_reset(struct subscriber *subscriber)
@@ -91,18 +142,28 @@ static void on_reset(struct subscriber *subscriber)
     subscription_revoke(of_subscriber(subscriber), PROTOCOL_UNSUBSCRIBE_INSUFFICIENT_STATE);
 }
 
-static void on_publication(struct subscriber *subscriber, struct frame *frame)
+/* A patch that waits is out of date when it is sent: better one that is made then. */
+static bool leave_out(struct subscription *subscription, const struct batch *batch)
+{
+    struct session *session = subscription->session;
+    if (subscription->folded_from < 0) {
+        if (writer_idle(&session->writer))
+            return false;
+        subscription->folded_from = batch->from;
+        transport_want_writable(session->writer.transport);
+    }
+    session->sessions->stats->deliveries_folded += batch->count;
+    return true;
+}
+
+static void on_publication(struct subscriber *subscriber, struct batch *batch)
 {
     struct subscription *subscription = of_subscriber(subscriber);
     struct session *session = subscription->session;
-    struct hub_stats *stats = session->sessions->stats;
-    if (subscription->folded || writer_over(&session->writer)) {
-        subscription->folded = true;
-        stats->deliveries_folded++;
+    if (!subscriber->view->log && leave_out(subscription, batch))
         return;
-    }
-    stats->deliveries++;
-    session_send(session, frame);
+    session->sessions->stats->deliveries += batch->count;
+    session_publish(session, session->form->batch(subscriber->view, batch));
 }
 
 static const struct subscriber_ops ops = {
@@ -120,11 +181,16 @@ void subscription_begin(struct session *session, const struct command *command,
     list_init(&subscription->subscriber.link);
     subscription->command_id = command->id;
     subscription->asked_ms = time_monotonic_us() / 1000;
-    subscription->recover = command->recover;
-    subscription->offset = command->offset;
-    if (command->epoch.length < sizeof(subscription->epoch)) {
-        memcpy(subscription->epoch, command->epoch.bytes, command->epoch.length);
-        subscription->epoch_length = command->epoch.length;
+    subscription->folded_from = -1;
+    subscription->join_leave = command->join_leave;
+    subscription->subscriber.user = session->principal->user_id;
+    if (command->recover) {
+        size_t length = command->epoch.length < VIEW_EPOCH_SIZE ? command->epoch.length : 0;
+        subscription->epoch = memory_strndup(command->epoch.bytes, length);
+        subscription->subscriber.recover = true;
+        subscription->subscriber.offset = command->offset;
+        subscription->subscriber.epoch = subscription->epoch;
+        subscription->subscriber.epoch_length = length;
     }
     list_append(&session->subscriptions, &subscription->link);
     session->subscription_count++;
@@ -133,47 +199,69 @@ void subscription_begin(struct session *session, const struct command *command,
     channel_attach(channel, &subscription->subscriber, mask);
 }
 
-void subscription_end(struct subscription *subscription)
+void subscription_stop(struct subscription *subscription)
 {
     struct session *session = subscription->session;
+    if (subscription->stopped)
+        return;
+    subscription->stopped = true;
     channel_detach(&subscription->subscriber);
-    list_remove(&subscription->link);
+    presence_leave(subscription->presence);
+    subscription->presence = NULL;
+    history_drop(&subscription->history);
     session->subscription_count--;
     session->sessions->stats->subscriptions--;
+}
+
+void subscription_end(struct subscription *subscription)
+{
+    subscription_stop(subscription);
+    list_remove(&subscription->link);
+    free(subscription->epoch);
     free(subscription);
 }
 
 void subscription_revoke(struct subscription *subscription, enum protocol_unsubscribe code)
 {
-    struct session *session = subscription->session;
+    const struct session_form *form = subscription->session->form;
     if (subscription->command_id)
-        session_reply_error(session, subscription->command_id, PROTOCOL_ERROR_INTERNAL);
+        form->fail(subscription, PROTOCOL_ERROR_INTERNAL);
     else
-        protocol_append_unsubscribe(session_replies(session), subscription->name, code);
-    subscription_end(subscription);
-    session_flush(session);
+        form->revoke(subscription, code);
 }
 
 void subscription_second(struct subscription *subscription, int64_t now_ms)
 {
-    if (!subscription->command_id || now_ms - subscription->asked_ms < LOADING_TIMEOUT_MS)
-        return;
-    struct session *session = subscription->session;
-    session_reply_error(session, subscription->command_id, PROTOCOL_ERROR_INTERNAL);
-    subscription_end(subscription);
+    if (subscription->command_id && now_ms - subscription->asked_ms >= LOADING_TIMEOUT_MS)
+        subscription->session->form->fail(subscription, PROTOCOL_ERROR_INTERNAL);
+}
+
+void subscription_catch_up(struct subscription *subscription)
+{
+    if (subscription->subscriber.view)
+        view_settle(subscription->subscriber.view);
+    subscription_unfold(subscription);
 }
 
 void subscription_unfold(struct subscription *subscription)
 {
     struct view *view = subscription->subscriber.view;
-    if (!subscription->folded || !view)
+    struct buffer data = BUFFER_INIT;
+    if (subscription->folded_from < 0 || !view)
         return;
-    uint32_t at, length;
-    const struct frame *state = channel_view_state(subscription->subscriber.channel, view);
-    struct frame *frame = view_frame(subscription->name, (const char *)state->data, state->length,
-                                     view->offset, &at, &length);
-    subscription->folded = false;
-    subscription->session->sessions->stats->deliveries++;
-    session_send(subscription->session, frame);
+    view_settle(view); /* what is on its way to others is in the fold */
+    int64_t offset = subscription->folded_from;
+    subscription->folded_from = -1;
+    if (!fold_patches(view, offset, &data)) {
+        const struct frame *state = channel_view_state(subscription->subscriber.channel, view);
+        buffer_append(&data, state->data, state->length);
+    }
+    if (!data.length)
+        return; /* only a check was left out */
+    struct session *session = subscription->session;
+    struct frame *frame = session->form->publication(view, data.data, data.length);
+    buffer_done(&data);
+    session->sessions->stats->deliveries++;
+    session_send(session, frame);
     frame_unref(frame);
 }

@@ -12,23 +12,33 @@ void writer_init(struct writer *writer, struct transport *transport,
     *writer = (struct writer){.transport = transport, .settings = settings, .stats = stats};
 }
 
-static struct frame *pop(struct writer *writer)
+static bool over(const struct writer *writer)
+{
+    return writer->bytes > (uint64_t)writer->settings->queue_soft_bytes;
+}
+
+static void pop(struct writer *writer)
 {
     struct frame *frame = writer->queue[writer->first];
     writer->first = (writer->first + 1) % writer->capacity;
     writer->count--;
     writer->bytes -= frame->length;
     writer->stats->queued_bytes -= frame->length;
-    return frame;
+    frame_unref(frame);
+}
+
+static void drop_queue(struct writer *writer)
+{
+    free(writer->queue);
+    writer->queue = NULL;
+    writer->first = writer->capacity = 0;
 }
 
 void writer_done(struct writer *writer)
 {
     while (writer->count)
-        frame_unref(pop(writer));
-    free(writer->queue);
-    writer->queue = NULL;
-    writer->capacity = 0;
+        pop(writer);
+    drop_queue(writer);
 }
 
 static void grow(struct writer *writer)
@@ -54,7 +64,7 @@ static int enqueue(struct writer *writer, struct frame *frame)
     writer->queue[(writer->first + writer->count++) % writer->capacity] = frame_ref(frame);
     writer->bytes += frame->length;
     writer->stats->queued_bytes += frame->length;
-    if (!writer->over_since_ms && writer_over(writer))
+    if (!writer->over_since_ms && over(writer))
         writer->over_since_ms = time_monotonic_us() / 1000;
     transport_want_writable(writer->transport);
     return 0;
@@ -62,38 +72,39 @@ static int enqueue(struct writer *writer, struct frame *frame)
 
 static int write_now(struct writer *writer, struct frame *frame)
 {
-    writer->stats->bytes_sent += frame->length;
-    return transport_write(writer->transport, frame);
+    int error = transport_write(writer->transport, frame);
+    if (!error)
+        writer->stats->bytes_sent += frame->length;
+    return error;
 }
 
 int writer_send(struct writer *writer, struct frame *frame)
 {
-    if (writer->count || transport_blocked(writer->transport))
+    if (!writer_idle(writer))
         return enqueue(writer, frame);
-    return write_now(writer, frame);
+    int error = write_now(writer, frame);
+    return error == -EAGAIN ? enqueue(writer, frame) : error;
 }
 
 int writer_on_writable(struct writer *writer)
 {
     int error = 0;
-    while (!error && writer->count && !transport_blocked(writer->transport)) {
-        struct frame *frame = pop(writer);
-        error = write_now(writer, frame);
-        frame_unref(frame);
+    while (writer->count && !transport_blocked(writer->transport)) {
+        error = write_now(writer, writer->queue[writer->first]);
+        if (error)
+            break;
+        pop(writer);
     }
-    if (!writer_over(writer))
+    if (!over(writer))
         writer->over_since_ms = 0;
-    if (!error && writer->count)
+    if (writer->count)
         transport_want_writable(writer->transport);
-    return error;
-}
-
-bool writer_over(const struct writer *writer)
-{
-    return writer->bytes > (uint64_t)writer->settings->queue_soft_bytes;
+    else
+        drop_queue(writer); /* most never need it again */
+    return error == -EAGAIN ? 0 : error;
 }
 
 bool writer_idle(const struct writer *writer)
 {
-    return writer->count == 0;
+    return writer->count == 0 && !transport_blocked(writer->transport);
 }

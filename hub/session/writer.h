@@ -1,7 +1,7 @@
 /* The outgoing side of one session. A frame goes straight to the socket while that takes it; else
- * it waits here, and from a soft limit on the session leaves publications out (it makes them up by
- * a state once the reader has caught up). Beyond the hard limit, or when the soft one has been
- * exceeded for too long, the session is to be closed. Owned by a session. */
+ * it waits here, as a reference to the same bytes that wait for others. Beyond the hard limit, or
+ * when the soft one has been exceeded for too long, the session is to be closed. Owned by a
+ * session. */
 #ifndef MH_HUB_WRITER_H
 #define MH_HUB_WRITER_H
 
@@ -30,7 +30,7 @@ void writer_done(struct writer *writer);
 MUST_CHECK int writer_send(struct writer *writer, struct frame *frame);
 /* 0, or -EIO. */
 MUST_CHECK int writer_on_writable(struct writer *writer);
-bool writer_over(const struct writer *writer);
+/* Everything has gone to the kernel. */
 bool writer_idle(const struct writer *writer);
 
 #endif
