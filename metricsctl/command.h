@@ -30,6 +30,10 @@ struct command {
     X("user create", "create a user", command_user_create)                                         \
     X("key create", "create an API key of a partner and show it once", command_key_create)         \
     X("key revoke", "revoke an API key", command_key_revoke)                                       \
+    X("thread create", "create a thread of messages", command_thread_create)                       \
+    X("thread join", "let a user take part in a thread", command_thread_join)                      \
+    X("thread leave", "end a user's part in a thread", command_thread_leave)                       \
+    X("thread list", "list the threads", command_thread_list)                                      \
     X("link", "print a one-time sign-in link for a user", command_link)                            \
     X("token", "print a session token for command-line clients", command_token)                    \
     X("replay", "post the events of a recorded trace", command_replay)                             \
