@@ -5,6 +5,7 @@ import { hrefOf, route } from '../route';
 import { signOut } from '../session/session';
 import { theme, toggleTheme } from '../theme';
 import { Icon } from './icon';
+import { closeMenu } from './menu';
 import { StatusPill } from './status';
 
 export function Brand() {
@@ -41,14 +42,6 @@ function roleOf(principal: Principal): string {
         principal.partners?.[0];
     return membership ? roleName(`partner ${membership.role}`) : 'No workspace';
 }
-
-const closeMenu = (event: Event): void => {
-    const details = event.currentTarget;
-    if (!(details instanceof HTMLDetailsElement)) return;
-    const leaving = event instanceof FocusEvent && !details.contains(event.relatedTarget as Node);
-    const escape = event instanceof KeyboardEvent && event.key === 'Escape';
-    if (leaving || escape) details.open = false;
-};
 
 function UserMenu({ principal }: { principal: Principal }) {
     const initials = principal.name

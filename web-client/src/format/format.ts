@@ -21,6 +21,7 @@ const clockSeconds = new Intl.DateTimeFormat(undefined, {
     minute: '2-digit',
     second: '2-digit',
 });
+const clockExact = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium', hourCycle: 'h23' });
 const dayUtc = new Intl.DateTimeFormat(undefined, {
     day: 'numeric',
     month: 'short',
@@ -112,6 +113,11 @@ export function money(value: number | undefined): string {
 
 export function clockTime(ms: number): string {
     return clock.format(ms);
+}
+
+/** 14:03:07, the same in every locale: to be compared with logs. */
+export function exactTime(ms: number): string {
+    return clockExact.format(ms);
 }
 
 /** Clock for today, with the day for what is older. */

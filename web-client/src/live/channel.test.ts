@@ -1,5 +1,7 @@
-import { describe, expect, test } from 'vitest';
-import { Channel } from './channel';
+import { effect } from '@preact/signals';
+import { describe, expect, test, vi } from 'vitest';
+import { Channel, isCheck } from './channel';
+import { digestOf } from './digest';
 
 interface Counter {
     n: number;
@@ -39,5 +41,92 @@ describe('Channel', () => {
         channel.accept({ t: 'patch', at: 2, from: 0, to: 8, p: { n: 8 } }, lost);
         channel.accept({ t: 'patch', at: 2, from: 0, to: 4, p: { n: 4 } }, lost);
         expect(channel.state.at('n').peek()).toBe(8);
+    });
+});
+
+describe('a check', () => {
+    const snapshot = { t: 'state', at: 1, n: 1 } as const;
+
+    function followed(): ReturnType<typeof counting> {
+        const all = counting();
+        all.channel.accept(snapshot, all.lost, 7);
+        return all;
+    }
+
+    test('that agrees confirms the time and changes nothing', () => {
+        const { channel, lost, holes } = followed();
+        channel.check({ t: 'check', to: 7, h: digestOf(channel.state), checked: 5 }, lost);
+        expect(holes()).toBe(0);
+        expect(channel.checked.peek()).toBe(5);
+        expect(channel.mismatches.peek()).toBe(0);
+    });
+
+    test('of another digest at our position calls for a snapshot', () => {
+        const { channel, holes } = followed();
+        const why: string[] = [];
+        channel.check({ t: 'check', to: 7, h: '00000001' }, (loss) => why.push(loss));
+        expect(why).toEqual(['mismatch']);
+        expect(channel.mismatches.peek()).toBe(1);
+        expect(channel.wrongSince).toBeDefined();
+        channel.accept(snapshot, () => {}, 8);
+        expect(channel.wrongSince).toBeUndefined();
+        expect(holes()).toBe(0);
+    });
+
+    test('ahead of us means that patches were lost', () => {
+        const { channel, lost, holes } = followed();
+        channel.check({ t: 'check', to: 8, h: digestOf(channel.state) }, lost);
+        expect(holes()).toBe(1);
+    });
+
+    test('behind us says nothing about us', () => {
+        const { channel, lost, holes } = followed();
+        channel.check({ t: 'check', to: 6, h: '00000001', checked: 4 }, lost);
+        expect(holes()).toBe(0);
+    });
+
+    test('without a digest, of a log channel, is about the time alone', () => {
+        const { channel, lost, holes } = followed();
+        channel.check({ t: 'check', to: 7, checked: 9 }, lost);
+        expect(holes()).toBe(0);
+        expect(channel.checked.peek()).toBe(9);
+    });
+
+    test('that is wrong again and again does not ask again and again', () => {
+        vi.useFakeTimers();
+        const { channel, lost, holes } = followed();
+        const wrong = { t: 'check', to: 7, h: '00000001' } as const;
+        for (let second = 0; second < 60; second += 1) {
+            channel.check(wrong, lost);
+            if (second < 10) channel.accept(snapshot, lost, 7);
+            vi.advanceTimersByTime(1000);
+        }
+        expect(holes()).toBe(3); // at 0, 10 and 30 s
+        expect(channel.mismatches.peek()).toBe(60);
+        expect(channel.wrongSince).toBeDefined();
+        vi.useRealTimers();
+    });
+
+    test('says since when the service is degraded, until it is not', () => {
+        const { channel, lost } = followed();
+        let draws = 0;
+        const stop = effect(() => {
+            channel.degraded.value;
+            draws += 1;
+        });
+        channel.check({ t: 'check', to: 7, degraded: { redis: 3 } }, lost);
+        channel.check({ t: 'check', to: 7, degraded: { redis: 3 } }, lost);
+        expect(channel.degraded.peek()).toEqual({ redis: 3 });
+        expect(draws).toBe(2);
+        channel.check({ t: 'check', to: 7 }, lost);
+        expect(channel.degraded.peek()).toBeUndefined();
+        stop();
+    });
+
+    test('of the wrong form is none', () => {
+        expect(isCheck({ t: 'check' })).toBe(false);
+        expect(isCheck(null)).toBe(false);
+        expect(isCheck({ t: 'patch', to: 1 })).toBe(false);
+        expect(isCheck({ t: 'check', to: 1 })).toBe(true);
     });
 });

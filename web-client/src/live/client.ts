@@ -6,8 +6,8 @@
 import { computed, effect, signal } from '@preact/signals';
 import { Centrifuge, UnauthorizedError } from 'centrifuge';
 import { HttpProblem } from '../session/http';
-import { Channel } from './channel';
-import { setServerTime, tick } from './clock';
+import { Channel, type Degraded, isCheck, type Loss } from './channel';
+import { momentNow, msSince, setServerTime, tick } from './clock';
 import type { Hello, Token } from './payloads';
 import { type Phase, phaseOf, silenceLimitMs } from './status';
 
@@ -23,15 +23,23 @@ function isHello(data: unknown): data is Hello {
     return typeof data === 'object' && data !== null && 'role' in data && 'permissions' in data;
 }
 
+/** The earliest of two times, either of which may be absent. */
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+    return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
 export class LiveClient {
     readonly hello = signal<Hello | undefined>(undefined);
+    /** How often the socket was opened again. */
+    readonly reconnects = signal(0);
     readonly #connected = signal(false);
     readonly #refused = signal(false);
     readonly #entries = signal<ReadonlyMap<string, Entry>>(new Map());
-    // Wall clock: a monotonic one stands still while the machine sleeps.
-    #heardAt = Date.now();
+    #heard = momentNow();
     #centrifuge: Centrifuge | undefined;
     #closed = false;
+    #greeted = false;
+    #unreported = 0;
     readonly #stopWatching: () => void;
     #retryTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -44,27 +52,80 @@ export class LiveClient {
         // After a sleep the socket looks open and is not; do not wait for the SDK's timer.
         this.#stopWatching = effect(() => {
             tick.value;
-            if (this.#connected.value && this.silentMs() > silenceLimitMs) this.retry();
+            if (this.#connected.value) this.#wakeSilent();
         });
     }
 
     readonly phase = computed<Phase>(() => {
         tick.value;
-        const channels = [...this.#entries.value.values()].map((entry) => entry.channel);
+        const channels = this.channels.value;
         return phaseOf({
             connected: this.#connected.value,
             following: channels.every((channel) => channel.phase.value !== 'loading'),
             hadData: channels.some((channel) => channel.hasState.value),
             denied: this.#refused.value,
+            wrong: channels.some((channel) => channel.wrongSince !== undefined),
+            degraded: this.degraded.value !== undefined,
             silentMs: this.silentMs(),
+            limitMs: this.#limitMs(),
         });
     });
+
+    readonly channels = computed(() =>
+        [...this.#entries.value.values()].map((entry) => entry.channel),
+    );
 
     /** Something on the page follows a channel, so there is an age to show. */
     readonly watching = computed(() => this.#entries.value.size > 0);
 
+    /** What any channel on the page says is away, since the earliest time named. */
+    readonly degraded = computed<Degraded | undefined>(() => {
+        let all: Degraded | undefined;
+        for (const { degraded } of this.channels.value) {
+            const one = degraded.value;
+            if (!one) continue;
+            const postgres = earliest(one.postgres, all?.postgres);
+            const redis = earliest(one.redis, all?.redis);
+            all = { ...(postgres !== undefined && { postgres }), ...(redis !== undefined && { redis }) };
+        }
+        return all;
+    });
+
+    /** The server's time up to which all channels on the page are known to be right. */
+    readonly checked = computed(() => {
+        let oldest: number | undefined;
+        for (const { checked, phase } of this.channels.value) {
+            if (phase.value === 'denied') continue;
+            if (checked.value === undefined) return undefined;
+            oldest = earliest(checked.value, oldest);
+        }
+        return oldest;
+    });
+
+    /** How old what is on screen may be: of the channel that was silent the longest. */
     silentMs(): number {
-        return Math.max(0, Date.now() - this.#heardAt);
+        const channels = this.channels.peek().filter(({ phase }) => phase.peek() !== 'denied');
+        if (!this.hello.peek()?.heartbeat || !channels.length) return msSince(this.#heard);
+        return Math.max(...channels.map(({ heard, wrongSince }) => msSince(wrongSince ?? heard)));
+    }
+
+    /** This machine's time up to which everything is on screen. */
+    heardAt(): number {
+        return Date.now() - this.silentMs();
+    }
+
+    #limitMs(): number {
+        return silenceLimitMs(this.hello.value?.heartbeat);
+    }
+
+    /** A socket that says nothing is dead; if it speaks, a channel that does not has been forgotten. */
+    #wakeSilent(): void {
+        const limit = this.#limitMs();
+        if (msSince(this.#heard) > limit) return this.retry();
+        if (!this.hello.peek()?.heartbeat) return;
+        for (const channel of this.channels.peek())
+            if (channel.phase.peek() === 'following' && msSince(channel.heard) > limit)
+                this.#startAnew(channel);
     }
 
     may(permission: string): boolean {
@@ -138,7 +199,7 @@ export class LiveClient {
 
     #open(first: Token): void {
         const heard = (): void => {
-            this.#heardAt = Date.now();
+            this.#heard = momentNow();
         };
         // The SDK keeps pings to itself; they are what proves that silence is quiet and not death.
         class ListeningSocket extends WebSocket {
@@ -162,7 +223,10 @@ export class LiveClient {
                 setServerTime(context.data.time);
                 this.hello.value = context.data;
             }
+            if (this.#greeted) this.reconnects.value += 1;
+            this.#greeted = true;
             this.#connected.value = true;
+            this.#report();
         });
         centrifuge.on('connecting', () => {
             this.#connected.value = false;
@@ -178,11 +242,44 @@ export class LiveClient {
     #subscribe(channel: Channel<unknown>): void {
         const subscription = this.#centrifuge?.newSubscription(channel.name);
         if (!subscription) return;
-        channel.follow(subscription, () => {
-            this.#unsubscribe(channel.name);
-            this.#subscribe(channel);
-        });
+        channel.follow(subscription, (why) => this.#onLoss(channel, why));
+        subscription.on('subscribed', () => void this.#askCheck(channel));
         subscription.subscribe();
+    }
+
+    #onLoss(channel: Channel<unknown>, why: Loss): void {
+        if (why === 'mismatch') {
+            this.#unreported += 1;
+            this.#report();
+        }
+        this.#startAnew(channel);
+    }
+
+    /** Without a position: the hub answers with the whole state. */
+    #startAnew(channel: Channel<unknown>): void {
+        this.#unsubscribe(channel.name);
+        this.#subscribe(channel);
+    }
+
+    /** So that the operators see that screens were wrong, though they have mended themselves. */
+    #report(): void {
+        const mismatches = this.#unreported;
+        if (!mismatches || !this.#connected.peek()) return;
+        this.#unreported = 0;
+        this.#centrifuge?.rpc('report', { mismatches }).catch(() => {
+            this.#unreported += mismatches;
+        });
+    }
+
+    /** The first heartbeat may be seconds away, and until then nothing would be said of the age. */
+    async #askCheck(channel: Channel<unknown>): Promise<void> {
+        try {
+            const answer = await this.#centrifuge?.rpc('check', { channel: channel.name });
+            // No digest from here: publications may have overtaken the answer.
+            if (isCheck(answer?.data)) channel.note(answer.data);
+        } catch {
+            // The heartbeat will tell.
+        }
     }
 
     #unsubscribe(name: string): void {

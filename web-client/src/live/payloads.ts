@@ -107,6 +107,8 @@ export interface Hello {
     partners: string[];
     channels: string[];
     time: number;
+    /** At least this often every channel says something; absent: an older hub. */
+    heartbeat?: number;
 }
 
 export interface Membership {

@@ -1,6 +1,6 @@
 /** What the page says about its data: one word, decided in one place. */
 
-export type Phase = 'connecting' | 'live' | 'recovering' | 'stale' | 'denied';
+export type Phase = 'connecting' | 'live' | 'degraded' | 'recovering' | 'stale' | 'denied';
 
 export interface Evidence {
     /** The transport and the hub's greeting are there. */
@@ -11,21 +11,33 @@ export interface Evidence {
     hadData: boolean;
     /** The hub refused for good: signed out, no membership, or a channel that is not ours. */
     denied: boolean;
-    /** Since the hub was last heard; all it had sent before is on screen, so this is the data's age. */
+    /** A channel's document is known to be wrong, and no snapshot has mended it yet. */
+    wrong: boolean;
+    /** The hub says that it cannot reach its database, or only hears of changes by polling it. */
+    degraded: boolean;
+    /** Of the channel that was silent the longest: as old as that the data may be. */
     silentMs: number;
+    /** More silence than this is no longer live. */
+    limitMs: number;
 }
 
-/** Without a word for longer than this, numbers are not called live: the hub pings every 25 s. */
-export const silenceLimitMs = 30_000;
+const heartbeatsMissed = 2.5;
+/** Of a hub that names no heartbeat: it pings every 25 s. */
+const pingLimitMs = 30_000;
 /** A reconnect normally takes less; after that the page stops promising. */
 export const recoveryLimitMs = 10_000;
+
+export function silenceLimitMs(heartbeatMs: number | undefined): number {
+    return heartbeatMs ? heartbeatMs * heartbeatsMissed : pingLimitMs;
+}
 
 export function phaseOf(evidence: Evidence): Phase {
     if (evidence.denied) return 'denied';
     if (!evidence.hadData) return 'connecting';
-    if (evidence.connected) {
-        if (!evidence.following) return 'recovering';
-        return evidence.silentMs > silenceLimitMs ? 'stale' : 'live';
-    }
-    return evidence.silentMs > recoveryLimitMs ? 'stale' : 'recovering';
+    if (!evidence.connected || !evidence.following)
+        return evidence.silentMs > Math.min(recoveryLimitMs, evidence.limitMs)
+            ? 'stale'
+            : 'recovering';
+    if (evidence.wrong || evidence.silentMs > evidence.limitMs) return 'stale';
+    return evidence.degraded ? 'degraded' : 'live';
 }

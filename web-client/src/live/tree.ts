@@ -53,6 +53,14 @@ export class Tree<T> {
         return this.#version;
     }
 
+    /** Every leaf with its path, names joined by `/`; subscribes to nothing. */
+    eachLeaf(visit: (path: string, value: Json) => void, path = ''): void {
+        const value = this.#scalar.peek();
+        if (value !== undefined) visit(path, value);
+        for (const key of this.#present ?? noKeys)
+            this.#child(key).eachLeaf(visit, path ? `${path}/${key}` : key);
+    }
+
     /** Applies an RFC 7396 merge patch. */
     patch(patch: Json): void {
         batch(() => this.#merge(patch));
