@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154,SC2016 # variables of ./run; scripts in single quotes
-# `./run test` and `./run bench`; sourced by ./run, whose helpers it uses. Every stage counts its own
+# `./run test`, `./run bench` and `./run chaos`; sourced by ./run, whose helpers it uses. Every stage counts its own
 # tests, prints what failed, and leaves its whole output in .local/log/test-<stage>.log.
 
 passed=0 failed=0 skipped=0
-all_parts=(unit sql web flow browser lint fuzz)
+all_parts=(unit sql web flow chaos browser lint fuzz)
 asan=$root/build/asan
 scratch='' # of this run, deleted at its end
 
@@ -151,9 +151,10 @@ node_tests() {
     skip=$(sed -n 's/^# skipped //p' "$log" | tail -n 1)
     [ $status = 0 ] || [ $bad != 0 ] || bad=1
     count "$stage" "${ok:-0}" $bad "${skip:-0}"
-    [ $bad = 0 ] || show "$stage" "^ *not ok|^ *error: |^ *code: 'ERR_ASS|Sanitizer|runtime error:"
+    [ $bad = 0 ] || show "$stage" "^ *not ok|^ *error: |^ *code: 'ERR_ASS|Sanitizer|runtime error:|^ *seed |^ *history and logs"
 }
 stage_flow() { node_tests flow flow; }
+stage_chaos() { node_tests chaos chaos; }
 stage_browser() { node_tests browser browser; }
 
 c_files() { find shared ingest hub metricsctl tests -name node_modules -prune -o -name '*.[ch]' -print; }
@@ -166,19 +167,37 @@ stage_lint() {
     whole tidy check_tidy || true
 }
 
-fuzz_one() { # PROGRAM FOUND-FOLDER
-    local name area corpus
+# Runs one fuzzer from its kept corpus; what it finds new goes to FOUND, and is gone with it.
+fuzz_one() { # PROGRAM FOUND
+    local name
     name=$(basename "$1")
-    area=${name%%_*} corpus=${name#*_}
-    corpus=tests/fuzz/$area/corpus/${corpus%_fuzz}
-    mkdir -p "$2" && "$1" -max_total_time="${MH_FUZZ_SECONDS:-5}" -timeout=10 -artifact_prefix="$log_dir/" "$2" "$corpus"
+    mkdir -p "$2/$name"
+    "$1" -max_total_time="${MH_FUZZ_SECONDS:-60}" -timeout=10 -print_final_stats=1 \
+        -artifact_prefix="$log_dir/" "$2/$name" "$(cat "$1.corpus")" >"$log_dir/test-$name.log" 2>&1 &&
+        touch "$2/$name.passed"
 }
+
+# A minute each (MH_FUZZ_SECONDS), two at a time.
+fuzz_all() { # FOUND
+    export -f fuzz_one
+    export log_dir
+    printf '%s\0' build/fuzz/fuzz/*_fuzz |
+        xargs -0 -I{} -P 2 bash -c 'fuzz_one "$1" "$2" || echo "failed: $1"' - {} "$1"
+}
+
 stage_fuzz() {
-    local program found
+    local program name found
     whole fuzz-build cmake_build fuzz || return 0
     found=$(mktemp -d)
+    attempt "fuzzers run" test-fuzz fuzz_all "$found" || true
     for program in build/fuzz/fuzz/*_fuzz; do
-        whole "$(basename "$program")" fuzz_one "$program" "$found/$(basename "$program")" || true
+        name=$(basename "$program")
+        if [ -e "$found/$name.passed" ]; then
+            count "$name" 1 0 0
+        else
+            count "$name" 0 1 0
+            show "$name" 'ERROR: |SUMMARY|runtime error:|Test unit written'
+        fi
     done
     rm -rf -- "$found"
 }
@@ -213,5 +232,18 @@ run_bench() {
     step "programs are built" build cmake_build release -DMH_TESTS=OFF
     build_web
     step "test packages" npm-tests npm_install tests
-    MH_BUILD_DIR=$root/build/release node tests/bench/run.mjs "$@"
+    local script=run.mjs
+    [ "${1:-}" != --beside ] || script=peers.mjs
+    MH_BUILD_DIR=$root/build/release node "tests/bench/$script" "$@"
+}
+
+# A long run of what `./run test chaos` does shortly.
+run_chaos() {
+    # shellcheck disable=SC2046 # a list of words
+    need_packages $(run_packages)
+    tick "packages are installed"
+    [ -n "${MH_BUILD_DIR:-}" ] || step "programs are built" build cmake_build release -DMH_TESTS=OFF
+    build_web
+    step "test packages" npm-tests npm_install tests
+    MH_BUILD_DIR=${MH_BUILD_DIR:-$root/build/release} node tests/chaos/run.mjs "$@"
 }

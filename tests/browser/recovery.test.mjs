@@ -27,8 +27,9 @@ test('recovering, stale, live again with what was missed', async () => {
 
     await stack.hub.stop();
     await page.locator('.status[data-phase="recovering"]').waitFor();
-    await shows(page.locator('.status'), /^Recovering · \d/);
+    await shows(page.locator('.status'), /^Recovering since \d\d:\d\d:\d\d$/);
     await page.locator('.status[data-phase="stale"]').waitFor({ timeout: 30_000 });
+    await shows(page.locator('.status'), /^Stale since \d\d:\d\d:\d\d$/);
     await shows(page.locator('.banner'), /These numbers are \d+ s old/);
     await shows(kpi(page, 'generations'), /^Generations 1 /);
     await stack.post('ALPHA', [
@@ -43,6 +44,8 @@ test('recovering, stale, live again with what was missed', async () => {
     await shows(page.locator('[data-job="ALPHA/before"]'), 'Running');
     await page.locator('[data-job="ALPHA/missed"]').waitFor();
     assert.equal(await page.locator('.banner').count(), 0);
+    await page.locator('.status').click();
+    await shows(page.locator('.health-body'), /Reconnects [1-9]\d*$/);
     await context.close();
 });
 
@@ -84,11 +87,12 @@ test('after a sleep the dead socket is replaced at once', async () => {
     const owner = await stack.user({ name: 'Sara Owner', staff: 'owner' });
     const { page, context, seen } = await signIn(stack, browser, owner);
     await live(page);
+    const replaced = page.waitForEvent('websocket');
     await page.evaluate(() => {
         const awake = Date.now;
         Date.now = () => awake() + 3_600_000;
     });
-    await page.waitForEvent('websocket');
+    await replaced;
     await live(page);
     assert.equal(seen.sockets, 2);
     await context.close();

@@ -4,6 +4,7 @@ import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -14,8 +15,8 @@ import WebSocket from 'ws';
 
 const run = promisify(execFile);
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const build = process.env.MH_BUILD_DIR ?? path.join(root, 'build/asan');
-const program = (name) => path.join(build, 'bin', name);
+export const build = process.env.MH_BUILD_DIR ?? path.join(root, 'build/asan');
+export const program = (name) => path.join(build, 'bin', name);
 
 /** Resolves with the first truthy value of `probe`, asked every 20 ms; rejects after `ms`. */
 export async function until(probe, what, ms = 15_000) {
@@ -44,6 +45,21 @@ export async function freePort() {
     return port;
 }
 
+/** One request over a connection of its own, which a worker other than the last one may take. */
+export async function get(url, options = {}, body = undefined) {
+    const request = http.request(url, { agent: false, ...options }).end(body);
+    const [response] = await once(request, 'response');
+    let text = '';
+    for await (const chunk of response) text += chunk;
+    return { status: response.statusCode, headers: response.headers, body: text };
+}
+
+/** The process ids of a daemon's workers, of Postgres' backends. */
+export function workersOf(child) {
+    const { pid } = child.process;
+    return fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+}
+
 /** RFC 7396. Written here because the client under test must not judge itself. */
 export function mergePatch(target, patch) {
     if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
@@ -57,7 +73,7 @@ export function mergePatch(target, patch) {
 }
 
 /** A child process with its output kept for the failure message. */
-class Child {
+export class Child {
     constructor(name, command, args, options = {}) {
         this.name = name;
         this.output = '';
@@ -89,7 +105,7 @@ class Child {
     }
 }
 
-class Postgres {
+export class Postgres {
     constructor(folder, port, settings) {
         this.folder = folder;
         this.port = port;
@@ -152,20 +168,23 @@ class Postgres {
     }
 }
 
-class Redis {
-    constructor(folder, port) {
+/** `lines`: more of its configuration. */
+export class Redis {
+    constructor(folder, port, { password = randomBytes(18).toString('base64url'), lines = '' } = {}) {
         this.folder = folder;
         this.port = port;
-        this.password = randomBytes(18).toString('base64url');
+        this.password = password;
+        this.lines = lines;
         this.url = `redis://:${this.password}@127.0.0.1:${port}`;
     }
 
     async start() {
+        fs.mkdirSync(this.folder, { recursive: true });
         const file = path.join(this.folder, 'redis.conf');
         fs.writeFileSync(
             file,
             `bind 127.0.0.1\nport ${this.port}\nrequirepass ${this.password}\nsave ""\nappendonly no\n` +
-                `dir ${this.folder}\n`,
+                `dir ${this.folder}\n${this.lines}`,
             { mode: 0o600 },
         );
         this.child = new Child('redis', 'redis-server', [file]);
@@ -211,15 +230,15 @@ export class Stack {
         const [postgresPort, redisPort, ingestPort, hubPort] = await Promise.all(
             Array.from({ length: 4 }, freePort),
         );
-        fs.mkdirSync(path.join(this.folder, 'postgres'));
-        fs.mkdirSync(path.join(this.folder, 'redis'));
+        fs.mkdirSync(path.join(this.folder, 'postgres'), { recursive: true });
         this.postgres = new Postgres(path.join(this.folder, 'postgres'), postgresPort, {
             // The tests kill processes, never the machine.
             fsync: 'off',
             max_connections: 60,
             ...this.options.postgres,
         });
-        this.redis = new Redis(path.join(this.folder, 'redis'), redisPort);
+        const redisFolder = path.join(this.folder, 'redis');
+        this.redis = this.options.redis?.(redisFolder) ?? new Redis(redisFolder, redisPort);
         this.ingestUrl = `http://127.0.0.1:${ingestPort}`;
         this.hubUrl = `ws://127.0.0.1:${hubPort}/connection/websocket`;
         this.hubHttpUrl = `http://127.0.0.1:${hubPort}`;
@@ -228,7 +247,9 @@ export class Stack {
         await this.migrate();
         for (const code of partners) await this.partner(code);
         this.configure(ingestPort, hubPort);
-        await Promise.all([this.startIngest(), this.startHub()]);
+        // Both are waited for, so that close() finds the one that started if the other did not.
+        const started = await Promise.allSettled([this.startIngest(), this.startHub()]);
+        for (const { reason } of started) if (reason) throw reason;
         return this;
     }
 
@@ -261,29 +282,32 @@ export class Stack {
             'hub.conf',
             common('mh_hub') +
                 `listen = 127.0.0.1:${hubPort}\nallowed_origins = ${this.ingestUrl}\n` +
-                lines(this.options.hub),
+                lines({ drain_seconds: 0, ...this.options.hub }),
         );
     }
 
-    async startDaemon(name, config, url) {
-        const child = new Child(name, program(name), ['--config', config]);
+    async startDaemon(name, config, url, words = []) {
+        const child = new Child(name, program(name), ['--config', config, ...words], {
+            env: { ...process.env, ...this.options.environment },
+        });
         await until(
             async () => child.ended || (await fetch(`${url}/readyz`)).ok,
             `${name} to be ready`,
             30_000,
         ).catch((error) => {
+            child.kill('SIGKILL');
             throw new Error(`${error.message}\n${child.output}`);
         });
         if (child.ended) throw new Error(`${name} ended\n${child.output}`);
         return child;
     }
 
-    async startIngest() {
-        this.ingest = await this.startDaemon('metrics-ingest', this.ingestConfig, this.ingestUrl);
+    async startIngest(words) {
+        this.ingest = await this.startDaemon('metrics-ingest', this.ingestConfig, this.ingestUrl, words);
     }
 
-    async startHub() {
-        this.hub = await this.startDaemon('metrics-hub', this.hubConfig, this.hubHttpUrl);
+    async startHub(words) {
+        this.hub = await this.startDaemon('metrics-hub', this.hubConfig, this.hubHttpUrl, words);
     }
 
     sql(text) {
@@ -363,10 +387,10 @@ export class Stack {
     }
 
     /** The SDK client, not yet connected. */
-    client(token, options = {}) {
+    client(token, options = {}, url = this.hubUrl) {
         const source =
             typeof token === 'function' ? { getToken: async () => token() } : { token };
-        const client = new Centrifuge(this.hubUrl, {
+        const client = new Centrifuge(url, {
             websocket: WebSocket, minReconnectDelay: 20, maxReconnectDelay: 200, ...source,
             ...options,
         });
@@ -385,7 +409,9 @@ export class Stack {
     }
 }
 
-/** Options: partners (codes); postgres, ingest and hub (settings beside the defaults). */
+/** Options: partners (codes); postgres, ingest and hub (settings beside the defaults); environment (of
+ *  the daemons); redis (makes
+ *  another Redis, given its folder: url, start, stop). */
 export async function startStack(options = {}) {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'metrics-hub-flow-'));
     fs.chmodSync(folder, 0o755);
@@ -403,6 +429,7 @@ export class Follower {
     constructor(client, channel) {
         this.subscription = client.newSubscription(channel);
         this.frames = [];
+        this.checks = []; // {"t":"check",…}: what the hub says of the state, no part of it
         this.waiting = new Set();
         this.subscription.on('subscribed', (context) => {
             this.subscribed = context;
@@ -415,6 +442,11 @@ export class Follower {
     }
 
     accept(data, offset) {
+        if (data.t === 'check') {
+            this.checks.push(data);
+            for (const check of this.waiting) check();
+            return;
+        }
         this.frames.push(data);
         if (data.t === 'state') this.state = structuredClone(data);
         else if (data.t === 'patch') mergePatch(this.state, data.p);

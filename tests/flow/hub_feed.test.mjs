@@ -1,8 +1,9 @@
 // The feed: no gap, no double, whatever Redis and Postgres do.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { metric } from './hub_raw.mjs';
+import { metric, RawClient } from './hub_raw.mjs';
 import { Follower, startStack, until } from './harness.mjs';
+import { assertNumbers, numbersOf } from './oracle.mjs';
 
 let stack, owner, client;
 
@@ -27,29 +28,8 @@ const follow = async (channel) => {
     return follower;
 };
 
-/** What SQL, recomputed from the jobs, says of a channel's numbers. */
-async function oracle(scope) {
-    const [[text]] = await stack.sql(`SELECT api.metrics_snapshot('${scope}', true)`);
-    const { partners, seq } = JSON.parse(text);
-    const sum = (pick) => partners.reduce((total, partner) => total + pick(partner), 0);
-    const column = (table, index) =>
-        sum((partner) => partner[table].reduce((total, row) => total + row[index], 0));
-    return {
-        seq,
-        in_flight: sum(({ s }) => s[0] + s[1] + s[2]),
-        day: { requested: column('minutes', 1), completed: column('minutes', 2), tokens: column('minutes', 6) },
-        month: { requested: column('hours', 1), completed: column('hours', 2), tokens: column('hours', 6) },
-    };
-}
-
-async function assertTrue(follower, scope) {
-    const expected = await oracle(scope);
-    const state = await follower.when(() => follower.offset >= expected.seq, `seq ${expected.seq}`);
-    const window = ({ requested, completed, tokens }) => ({ requested, completed, tokens });
-    assert.equal(state.now.in_flight, expected.in_flight);
-    assert.deepEqual(window(state.windows['24h']), expected.day);
-    assert.deepEqual(window(state.windows['30d']), expected.month);
-}
+const oracle = (scope) => numbersOf(stack, scope);
+const assertTrue = (follower, scope) => assertNumbers(stack, follower, scope);
 
 test('live numbers equal SQL recomputed', async () => {
     const platform = await follow('metrics:platform');
@@ -182,4 +162,17 @@ test('Postgres away: what is there stays, and goes on when it is back', async ()
     await late.when(() => true, 'the state at last', 30_000);
     await request('ALPHA');
     await alpha.when((state) => state.jobs[`ALPHA/job-${jobs}`], 'the job');
+});
+
+test('what several channels say in one turn is one frame', async () => {
+    const client = await RawClient.connect(stack.hubUrl, await stack.token(await stack.user({ staff: 'owner' })));
+    const channels = ['metrics:partner:ALPHA', 'jobs:partner:ALPHA', 'metrics:platform', 'jobs:platform'];
+    for (const [i, channel] of channels.entries())
+        assert.ok((await client.ask({ id: 2 + i, subscribe: { channel } })).subscribe);
+    client.frames.length = 0;
+    await stack.post('ALPHA', [stack.event('requested', 'one-turn')]);
+    const frame = await until(() => client.frames.find((text) => text.includes('one-turn')), 'the job');
+    const said = frame.split('\n').map((line) => JSON.parse(line).push.channel);
+    assert.deepEqual(new Set(said), new Set(channels));
+    await client.close();
 });

@@ -176,8 +176,6 @@ test('rpc, and what this hub does not offer', async () => {
     await follower.when(() => true, 'a state');
     await assert.rejects(follower.subscription.publish({ forged: true }), { code: 108 });
     await assert.rejects(follower.subscription.history({ limit: 1 }), { code: 108 });
-    await assert.rejects(follower.subscription.presence(), { code: 108 });
-    await assert.rejects(client.presenceStats('metrics:partner:ALPHA'), { code: 108 });
 });
 
 test('what is not the protocol ends the connection', async () => {

@@ -167,6 +167,51 @@ test('431 for a header past the limit, 400 for two lengths, 405, 404', async () 
     assert.deepEqual([headOnly.status, await headOnly.text()], [200, '']);
 });
 
+test('a reader that comes late gets all its answers, in order', async () => {
+    const client = raw();
+    await once(client.socket, 'connect');
+    client.socket.pause();
+    const count = 300;
+    for (let n = 0; n < count; n++)
+        await client.send(`GET ${n % 2 ? '/openapi.json' : '/healthz'} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const alive = await fetch(`${stack.ingestUrl}/healthz`);
+    assert.equal(alive.status, 200);
+    client.socket.resume();
+    const replies = await client.replies(count);
+    const text = await (await fetch(`${stack.ingestUrl}/openapi.json`)).text();
+    for (let n = 1; n < count; n += 2) assert.equal(Buffer.from(replies[n].body, 'latin1').toString(), text);
+    client.socket.destroy();
+});
+
+test('half-closed, HTTP/1.0, a proxy\'s target, empty lines, and what is no HTTP', async () => {
+    const half = raw();
+    const text = event('half');
+    await half.send(head(text.length) + text);
+    half.socket.end();
+    assert.equal((await half.replies(1))[0].status, 200);
+    await until(() => half.closed, 'the end of the half-closed connection');
+    const old = raw();
+    await old.send('GET /healthz HTTP/1.0\r\n\r\n');
+    assert.match((await old.replies(1))[0].head, /Connection: close/);
+    await until(() => old.closed, 'the end after HTTP/1.0');
+    const kept = raw();
+    await kept.send('\r\nGET http://x/healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
+    assert.match((await kept.replies(1))[0].head, /Connection: keep-alive/);
+    await kept.send('\r\nHEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    await until(() => kept.closed, 'the end that the client asked for');
+    assert.match(kept.text, /Content-Length: \d+\r\nConnection: close\r\n\r\n$/);
+    for (const bad of ['GET /healthz HTTP/1.1\r\n\r\n', 'hello\r\n\r\n',
+        'GET /healthz HTTP/1.1\r\nHost: x\r\nX : y\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n',
+        head(undefined, 'Transfer-Encoding: chunked\r\n') + 'xyz\r\n']) {
+        const client = raw();
+        await client.send(bad);
+        const [reply] = await client.replies(1);
+        assert.deepEqual([reply.status, JSON.parse(reply.body).reason], [400, 'bad_request'], bad);
+        await until(() => client.closed, 'the end after a bad request');
+        assert.equal(client.text.split('HTTP/1.1 ').length, 2);
+    }
+});
+
 test('a client that drips bytes is cut off at the deadline of its phase', async () => {
     const silent = raw();
     const header = raw();

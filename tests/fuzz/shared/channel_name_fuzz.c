@@ -8,15 +8,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static int write_name(const struct channel_name *name, char *out, size_t size)
+{
+    if (name->kind == CHANNEL_THREAD)
+        return snprintf(out, size, "thread:%s", name->id);
+    return snprintf(out, size, "%s:%s%s", name->kind == CHANNEL_METRICS ? "metrics" : "jobs",
+                    name->platform ? "platform" : "partner:", name->code);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct channel_name name;
     char text[CHANNEL_NAME_SIZE];
     if (channel_name_parse((const char *)data, size, &name))
         return 0;
-    int length =
-        snprintf(text, sizeof(text), "%s:%s%s", name.kind == CHANNEL_METRICS ? "metrics" : "jobs",
-                 name.platform ? "platform" : "partner:", name.code);
+    int length = write_name(&name, text, sizeof(text));
     if (length < 0 || (size_t)length != size || memcmp(text, data, size) != 0)
         abort();
     return 0;

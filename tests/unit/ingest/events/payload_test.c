@@ -9,11 +9,11 @@
 static struct event apply(const char *text, struct arena *arena)
 {
     struct event event = {.type = EVENT_STARTED};
-    json_t *data = json_loads(text, 0, NULL);
-    assert_non_null(data);
+    struct json_node *data;
+    struct json_fault fault;
     arena_init(arena);
+    assert_int_equal(json_tree_read(arena, text, strlen(text), 8, &data, &fault), 0);
     payload_apply(data, arena, &event);
-    json_decref(data);
     return event;
 }
 

@@ -14,11 +14,11 @@ static const struct event_context context = {.now_us = 1000000,
 static struct event apply(const char *text, struct arena *arena)
 {
     struct event event = {0};
-    json_t *body = json_loads(text, 0, NULL);
-    assert_non_null(body);
+    struct json_node *body;
+    struct json_fault fault;
     arena_init(arena);
-    track_apply(body, &context, arena, &event);
-    json_decref(body);
+    assert_int_equal(json_tree_read(arena, text, strlen(text), 8, &body, &fault), 0);
+    track_apply(body, &context, arena, arena, &event);
     return event;
 }
 

@@ -31,20 +31,20 @@ static void test_more_than_the_burst_leaves_a_debt(void **state)
 
 static void test_addresses_are_apart_and_bounded(void **state)
 {
-    struct address_limit *limit = address_limit_new(1, 2, 100);
+    struct rate_table *limit = rate_table_new(1, 2, 100);
     int64_t wait_ms = 0;
     char address[32];
     (void)state;
-    assert_true(address_limit_take(limit, "10.0.0.1", SECOND, &wait_ms));
-    assert_true(address_limit_take(limit, "10.0.0.1", SECOND, &wait_ms));
-    assert_false(address_limit_take(limit, "10.0.0.1", SECOND, &wait_ms));
-    assert_true(address_limit_take(limit, "10.0.0.2", SECOND, &wait_ms));
+    assert_true(rate_table_take(limit, "10.0.0.1", SECOND, &wait_ms));
+    assert_true(rate_table_take(limit, "10.0.0.1", SECOND, &wait_ms));
+    assert_false(rate_table_take(limit, "10.0.0.1", SECOND, &wait_ms));
+    assert_true(rate_table_take(limit, "10.0.0.2", SECOND, &wait_ms));
     for (int i = 0; i < 1000; i++) {
         snprintf(address, sizeof(address), "192.0.2.%d", i);
-        assert_true(address_limit_take(limit, address, SECOND, &wait_ms));
+        assert_true(rate_table_take(limit, address, SECOND, &wait_ms));
     }
-    assert_true(address_limit_take(limit, "10.0.0.1", SECOND, &wait_ms));
-    address_limit_free(limit);
+    assert_true(rate_table_take(limit, "10.0.0.1", SECOND, &wait_ms));
+    rate_table_free(limit);
 }
 
 int main(void)

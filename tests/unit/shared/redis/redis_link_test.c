@@ -3,21 +3,15 @@
 #include "shared/redis/redis_link.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <hiredis/hiredis.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shared/base/log.h"
 #include "shared/base/time.h"
-#include "shared/redis/redis_url.h"
 #include "tests/unit/shared/loop_wait.h"
+#include "tests/unit/shared/redis/redis_harness.h"
 
 struct peer {
     struct redis_link *link;
@@ -86,16 +80,21 @@ static bool is_closed(void *what)
     return ((struct peer *)what)->closed;
 }
 
-static void open_peer(struct peer *peer, const char *url, const char *pattern)
+static void open_under(struct peer *peer, const char *prefix, const char *url, const char *pattern)
 {
     const struct redis_link_options options = {.url = url,
                                                .name = pattern ? "unit-sub" : "unit-pub",
-                                               .prefix = "unit:",
+                                               .prefix = prefix,
                                                .pattern = pattern,
                                                .on_state = on_state,
                                                .on_message = on_message,
                                                .owner = peer};
     assert_int_equal(redis_link_open(&loop, &options, &peer->link), 0);
+}
+
+static void open_peer(struct peer *peer, const char *url, const char *pattern)
+{
+    open_under(peer, "unit:", url, pattern);
 }
 
 static void open_up(struct peer *peer, const char *url, const char *pattern)
@@ -129,24 +128,6 @@ static const char *server_url(void)
     return getenv("MH_TEST_REDIS_URL");
 }
 
-/* A command outside of the links, with an answer. */
-static void command(const char *url, const char *text, char *out, size_t size)
-{
-    struct redis_url parsed;
-    assert_int_equal(redis_url_parse(url, &parsed), 0);
-    redisContext *connection =
-        *parsed.path ? redisConnectUnix(parsed.path) : redisConnect(parsed.host, parsed.port);
-    assert_non_null(connection);
-    assert_int_equal(connection->err, 0);
-    if (*parsed.password)
-        freeReplyObject(redisCommand(connection, "AUTH %s", parsed.password));
-    redisReply *reply = redisCommand(connection, text);
-    assert_non_null(reply);
-    snprintf(out, size, "%s", reply->str ? reply->str : "");
-    freeReplyObject(reply);
-    redisFree(connection);
-}
-
 static void test_publish_and_subscribe(void **state)
 {
     struct peer publisher = {0}, subscriber = {0};
@@ -164,6 +145,33 @@ static void test_publish_and_subscribe(void **state)
     assert_memory_equal(subscriber.bytes, "a\0b", 3);
     close_and_wait(&publisher);
     close_and_wait(&subscriber);
+}
+
+/* Installations that share a server: a prefix stands for itself, not for what it would match. */
+static void test_prefixes(void **state)
+{
+    static const char *const prefixes[] = {"a[b]*?\\:", "ab:", "a[b]*?\\:feed:"};
+    struct peer publishers[ARRAY_LENGTH(prefixes)], subscribers[ARRAY_LENGTH(prefixes)];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(prefixes); i++) {
+        publishers[i] = subscribers[i] = (struct peer){0};
+        open_under(&publishers[i], prefixes[i], server_url(), NULL);
+        open_under(&subscribers[i], prefixes[i], server_url(), "feed:*");
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(prefixes); i++) {
+        loop_wait(&loop, is_up, &publishers[i]);
+        loop_wait(&loop, is_up, &subscribers[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(prefixes); i++) {
+        const char *text = prefixes[i];
+        assert_int_equal(redis_link_publish(publishers[i].link, "feed:x", text, strlen(text)), 0);
+        loop_wait(&loop, has_message, &subscribers[i]);
+        assert_memory_equal(subscribers[i].bytes, text, strlen(text));
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(prefixes); i++) {
+        close_and_wait(&publishers[i]);
+        close_and_wait(&subscribers[i]);
+    }
 }
 
 struct count {
@@ -226,12 +234,12 @@ static void test_killed_by_server(void **state)
     (void)state;
     open_up(&publisher, server_url(), NULL);
     open_up(&subscriber, server_url(), "feed:*");
-    command(server_url(), "CLIENT KILL TYPE pubsub", answer, sizeof(answer));
+    redis_command(server_url(), "CLIENT KILL TYPE pubsub", answer, sizeof(answer));
     loop_wait(&loop, was_up_twice, &subscriber);
     assert_int_equal(subscriber.downs, 1);
     assert_int_equal(redis_link_publish(publisher.link, "feed:x", "x", 1), 0);
     loop_wait(&loop, has_message, &subscriber);
-    command(server_url(), "CLIENT KILL TYPE normal", answer, sizeof(answer));
+    redis_command(server_url(), "CLIENT KILL TYPE normal", answer, sizeof(answer));
     loop_wait(&loop, was_up_twice, &publisher);
     close_and_wait(&publisher);
     close_and_wait(&subscriber);
@@ -247,8 +255,8 @@ static void test_close_from_callbacks(void **state)
         open_peer(&on_up, server_url(), pattern);
         loop_wait(&loop, is_closed, &on_up);
         open_up(&on_down, server_url(), pattern);
-        command(server_url(), i ? "CLIENT KILL TYPE pubsub" : "CLIENT KILL TYPE normal", answer,
-                sizeof(answer));
+        redis_command(server_url(), i ? "CLIENT KILL TYPE pubsub" : "CLIENT KILL TYPE normal",
+                      answer, sizeof(answer));
         loop_wait(&loop, is_closed, &on_down);
     }
     struct peer publisher = {0}, subscriber = {.close_on_message = true};
@@ -285,88 +293,40 @@ static void test_not_a_url(void **state)
 
 /* --- a server of our own --- */
 
-struct server {
-    pid_t pid;
-    char folder[64], socket[128], url[160];
-};
-
-/* It listens some time after this returns: waiting is what links are for. */
-static void server_start(struct server *server, const char *port, const char *password)
-{
-    server->pid = fork();
-    assert_true(server->pid >= 0);
-    if (server->pid == 0) {
-        int null = open("/dev/null", O_WRONLY);
-        dup2(null, STDOUT_FILENO);
-        dup2(null, STDERR_FILENO);
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves no server behind */
-        execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1",
-               "--unixsocket", server->socket, "--save", "", "--dir", server->folder,
-               "--requirepass", password, (char *)NULL);
-        _exit(127);
-    }
-}
-
-static void server_kill(struct server *server)
-{
-    kill(server->pid, SIGKILL);
-    waitpid(server->pid, NULL, 0);
-}
-
-static void server_prepare(struct server *server)
-{
-    /* NOLINTNEXTLINE(cert-env33-c): a constant command */
-    if (system("command -v redis-server >/dev/null")) {
-        print_message("redis-server is not in PATH\n");
-        skip();
-    }
-    snprintf(server->folder, sizeof(server->folder), "/tmp/mh-redis-XXXXXX");
-    assert_non_null(mkdtemp(server->folder));
-    snprintf(server->socket, sizeof(server->socket), "%s/redis.sock", server->folder);
-    snprintf(server->url, sizeof(server->url), "unix://%s", server->socket);
-}
-
-static void server_remove(struct server *server)
-{
-    server_kill(server);
-    unlink(server->socket);
-    assert_int_equal(rmdir(server->folder), 0);
-}
-
 static void test_server_dies_and_returns(void **state)
 {
     struct peer publisher = {0}, subscriber = {0};
-    struct server server;
+    struct redis_server server;
     (void)state;
-    server_prepare(&server);
+    redis_server_prepare(&server);
     open_peer(&publisher, server.url, NULL); /* before there is a server */
     open_peer(&subscriber, server.url, "feed:*");
     uv_run(&loop, UV_RUN_ONCE);
-    server_start(&server, "0", "");
+    redis_server_start(&server, 0, "");
     loop_wait(&loop, is_up, &publisher);
     loop_wait(&loop, is_up, &subscriber);
-    server_kill(&server);
+    redis_server_kill(&server);
     loop_wait(&loop, was_down, &publisher);
     loop_wait(&loop, was_down, &subscriber);
     assert_int_equal(redis_link_publish(publisher.link, "feed:x", "x", 1), -ENOTCONN);
-    server_start(&server, "0", "");
+    redis_server_start(&server, 0, "");
     loop_wait(&loop, was_up_twice, &publisher);
     loop_wait(&loop, was_up_twice, &subscriber);
     assert_int_equal(redis_link_publish(publisher.link, "feed:x", "x", 1), 0);
     loop_wait(&loop, has_message, &subscriber);
     close_and_wait(&publisher);
     close_and_wait(&subscriber);
-    server_remove(&server);
+    redis_server_remove(&server);
 }
 
 /* A server that holds the connection but says nothing any more. */
 static void test_silent_server(void **state)
 {
     struct peer publisher = {0}, subscriber = {0};
-    struct server server;
+    struct redis_server server;
     (void)state;
-    server_prepare(&server);
-    server_start(&server, "0", "");
+    redis_server_prepare(&server);
+    redis_server_start(&server, 0, "");
     open_peer(&publisher, server.url, NULL);
     open_peer(&subscriber, server.url, "feed:*");
     loop_wait(&loop, is_up, &publisher);
@@ -379,19 +339,7 @@ static void test_silent_server(void **state)
     loop_wait(&loop, was_up_twice, &subscriber);
     close_and_wait(&publisher);
     close_and_wait(&subscriber);
-    server_remove(&server);
-}
-
-/* A port that is ours but does not listen refuses every connect. */
-static int reserve_port(int *ret_port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    int reserved = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(reserved, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(reserved, (struct sockaddr *)&address, &size), 0);
-    *ret_port = ntohs(address.sin_port);
-    return reserved;
+    redis_server_remove(&server);
 }
 
 /* First nobody listens: the refusals must be noticed, else nobody would come back when there is a
@@ -399,13 +347,12 @@ static int reserve_port(int *ret_port)
 static void test_refused_then_password_and_database(void **state)
 {
     struct peer right = {0}, wrong = {0}, subscriber = {0};
-    struct server server;
-    char url[128], wrong_url[128], number[8], list[4096];
+    struct redis_server server;
+    char url[128], wrong_url[128], list[4096];
     int port;
     (void)state;
-    server_prepare(&server);
-    int reserved = reserve_port(&port);
-    snprintf(number, sizeof(number), "%d", port);
+    redis_server_prepare(&server);
+    int reserved = redis_port_reserve(&port);
     snprintf(url, sizeof(url), "redis://default:se%%20cret@127.0.0.1:%d/3", port);
     snprintf(wrong_url, sizeof(wrong_url), "redis://wrong@127.0.0.1:%d", port);
     open_peer(&right, url, NULL);
@@ -417,10 +364,10 @@ static void test_refused_then_password_and_database(void **state)
         uv_run(&loop, UV_RUN_ONCE);
     assert_true(time_monotonic_us() - start_us < 4500000);
     close(reserved);
-    server_start(&server, number, "se cret");
+    redis_server_start(&server, port, "se cret");
     loop_wait(&loop, is_up, &right);
     loop_wait(&loop, is_up, &subscriber);
-    command(url, "CLIENT LIST", list, sizeof(list));
+    redis_command(url, "CLIENT LIST", list, sizeof(list));
     assert_non_null(strstr(list, "name=unit-pub"));
     assert_non_null(strstr(list, "name=unit-sub"));
     assert_non_null(strstr(list, "db=3"));
@@ -430,7 +377,156 @@ static void test_refused_then_password_and_database(void **state)
     close_and_wait(&right);
     close_and_wait(&wrong);
     close_and_wait(&subscriber);
-    server_remove(&server);
+    redis_server_remove(&server);
+}
+
+/* An ACL user that may do no more than a link needs. */
+static void test_acl_user(void **state)
+{
+    struct peer publisher = {0}, subscriber = {0};
+    struct redis_server server;
+    char url[160], answer[4096];
+    (void)state;
+    redis_server_prepare(&server);
+    int reserved = redis_port_reserve(&server.port);
+    close(reserved);
+    redis_server_start(&server, server.port, "");
+    open_peer(&publisher, server.url, NULL);
+    loop_wait(&loop, is_up, &publisher);
+    redis_command(server.url,
+                  "ACL SETUSER mh on >se:cret@ resetchannels &unit:* +auth +select +ping "
+                  "+client|setname +publish +psubscribe",
+                  answer, sizeof(answer));
+    assert_string_equal(answer, "OK");
+    close_and_wait(&publisher);
+    publisher = (struct peer){0};
+    snprintf(url, sizeof(url), "redis://mh:se%%3Acret%%40@127.0.0.1:%d/2", server.port);
+    open_up(&publisher, url, NULL);
+    open_up(&subscriber, url, "*");
+    redis_command(server.url, "CLIENT LIST", answer, sizeof(answer));
+    assert_non_null(strstr(answer, "user=mh"));
+    assert_non_null(strstr(answer, "db=2"));
+    assert_int_equal(redis_link_publish(publisher.link, "feed:x", "x", 1), 0);
+    loop_wait(&loop, has_message, &subscriber);
+    assert_string_equal(subscriber.channel, "feed:x");
+    close_and_wait(&publisher);
+    close_and_wait(&subscriber);
+    redis_server_remove(&server);
+}
+
+/* --- commands --- */
+
+struct answers {
+    unsigned count, lost, errors;
+    struct redis_link *link;
+    int64_t last;
+    bool close_on_first, closed;
+};
+
+static void on_answers_closed(void *owner)
+{
+    ((struct answers *)owner)->closed = true;
+}
+
+static void on_reply(void *owner, const struct redis_value *reply)
+{
+    struct answers *answers = owner;
+    assert_false(answers->closed);
+    answers->count++;
+    if (!reply) {
+        answers->lost++;
+        return;
+    }
+    if (redis_value_error(reply))
+        answers->errors++;
+    else
+        assert_int_equal(redis_value_integer(reply, -1), ++answers->last);
+    if (answers->close_on_first && answers->count == 1)
+        redis_link_close(answers->link, on_answers_closed, answers);
+}
+
+static int send_words(struct redis_link *link, struct answers *answers, const char *first,
+                      const char *second)
+{
+    const char *const words[] = {first, second};
+    const size_t lengths[] = {strlen(first), strlen(second)};
+    return redis_link_command(link, 2, words, lengths, on_reply, answers);
+}
+
+static bool has_all_answers(void *what)
+{
+    return ((struct answers *)what)->count >= 100;
+}
+
+static bool answers_closed(void *what)
+{
+    return ((struct answers *)what)->closed;
+}
+
+static void test_commands(void **state)
+{
+    struct peer peer = {0};
+    struct answers answers = {0};
+    char ignored[64];
+    (void)state;
+    redis_command(server_url(), "DEL unit:counter", ignored, sizeof(ignored));
+    open_peer(&peer, server_url(), NULL);
+    assert_int_equal(send_words(peer.link, &answers, "INCR", "unit:counter"), -ENOTCONN);
+    loop_wait(&loop, is_up, &peer);
+    for (int i = 0; i < 99; i++)
+        assert_int_equal(send_words(peer.link, &answers, "INCR", "unit:counter"), 0);
+    assert_int_equal(send_words(peer.link, &answers, "NO-SUCH", "command"), 0);
+    assert_int_equal(answers.count, 0);
+    loop_wait(&loop, has_all_answers, &answers);
+    assert_int_equal(answers.errors, 1);
+    assert_int_equal(answers.lost, 0);
+    assert_true(redis_link_up(peer.link));
+    close_and_wait(&peer);
+}
+
+/* Whatever ends the link: every command is answered once, none after it is closed. */
+static void test_commands_fail_with_the_link(void **state)
+{
+    struct peer peer = {0};
+    struct redis_server server;
+    (void)state;
+    redis_server_prepare(&server);
+    redis_server_start(&server, 0, "");
+    open_up(&peer, server.url, NULL);
+    struct answers answers = {0};
+    kill(server.pid, SIGSTOP);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(send_words(peer.link, &answers, "INCR", "unit:counter"), 0);
+    redis_server_kill(&server);
+    loop_wait(&loop, has_all_answers, &answers);
+    loop_wait(&loop, was_down, &peer);
+    assert_int_equal(answers.lost, 100);
+    redis_server_start(&server, 0, "");
+    loop_wait(&loop, was_up_twice, &peer);
+    answers = (struct answers){.close_on_first = true, .link = peer.link};
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(send_words(peer.link, &answers, "INCR", "unit:counter"), 0);
+    loop_wait(&loop, answers_closed, &answers);
+    assert_int_equal(answers.count, 100);
+    assert_int_equal(answers.lost, 99);
+    redis_server_remove(&server);
+}
+
+static void test_commands_bound(void **state)
+{
+    enum { SIZE = 1 << 20 };
+    struct peer peer = {0};
+    struct answers answers = {0};
+    char *bytes = memory_zalloc(SIZE);
+    const char *const words[] = {"ECHO", bytes};
+    const size_t lengths[] = {4, SIZE - 4};
+    (void)state;
+    open_up(&peer, server_url(), NULL);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(redis_link_command(peer.link, 2, words, lengths, NULL, NULL), 0);
+    assert_int_equal(send_words(peer.link, &answers, "INCR", "unit:counter"), -ENOBUFS);
+    close_and_wait(&peer);
+    free(bytes);
 }
 
 #define LOOP_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -439,6 +535,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LOOP_TEST(test_publish_and_subscribe),
+        LOOP_TEST(test_prefixes),
         LOOP_TEST(test_many_messages),
         LOOP_TEST(test_bound),
         LOOP_TEST(test_killed_by_server),
@@ -448,6 +545,10 @@ int main(void)
         LOOP_TEST(test_server_dies_and_returns),
         LOOP_TEST(test_silent_server),
         LOOP_TEST(test_refused_then_password_and_database),
+        LOOP_TEST(test_acl_user),
+        LOOP_TEST(test_commands),
+        LOOP_TEST(test_commands_fail_with_the_link),
+        LOOP_TEST(test_commands_bound),
     };
     if (!server_url()) {
         printf("skipped: MH_TEST_REDIS_URL is not set\n");
