@@ -70,9 +70,10 @@ static void on_drain(uv_timer_t *timer)
     sessions_drain_step(&hub->sessions, elapsed_ms < hub->drain_for_ms
                                             ? (double)elapsed_ms / (double)hub->drain_for_ms
                                             : 1);
-    if (!late && (!sessions_gone(&hub->sessions) || elapsed_ms < DRAIN_LEAST_MS))
+    bool gone = sessions_gone(&hub->sessions);
+    if (!late && (!gone || elapsed_ms < DRAIN_LEAST_MS))
         return;
-    if (late)
+    if (!gone)
         log_warning("%llu connections did not end in time",
                     (unsigned long long)hub->stats->connections);
     uv_timer_stop(timer);

@@ -22,6 +22,8 @@
 /* For requests that are on their way over connections that are open. */
 #define DRAIN_LEAST_MS INT64_C(200)
 #define GAUGES_MS 500
+/* A worker that finds no Postgres takes connections all the same after this, to say so. */
+#define LISTEN_LATEST_US (INT64_C(5) * 1000 * 1000)
 
 /* Both halves: a server that accepts and never answers takes the links down one after the other,
  * and the lanes may have nothing to ask. */
@@ -48,11 +50,22 @@ static void note_state(int64_t *since_us, bool up, const char *name)
     }
 }
 
+static int take_clients(struct ingest *ingest)
+{
+    int error = http_server_listen(ingest->server);
+    if (error)
+        log_error("cannot listen on %s: %s", ingest->settings.listen, strerror(-error));
+    return error;
+}
+
 static void on_postgres_state(void *owner)
 {
     struct ingest *ingest = owner;
-    if (ingest->batcher && !ingest->closing_parts)
-        note_state(&ingest->postgres_down_since_us, postgres_up(ingest), "postgres");
+    if (!ingest->batcher || ingest->closing_parts)
+        return;
+    note_state(&ingest->postgres_down_since_us, postgres_up(ingest), "postgres");
+    if (ingest->server && postgres_up(ingest) && take_clients(ingest))
+        process_stop(&ingest->process);
 }
 
 static void on_control_state(void *owner, struct pg_link *link, enum pg_link_state state)
@@ -160,12 +173,13 @@ static int open_server(struct ingest *ingest)
     };
     int port = 0;
     int error = http_server_open(&ingest->process.loop, &options, &ingest->server, &port);
-    if (error)
+    if (error) {
         log_error("cannot listen on %s: %s", settings->listen, strerror(-error));
-    else
-        log_info("listening on %s (port %d), %u files of the web client", settings->listen, port,
-                 files_count(ingest->files));
-    return error;
+        return error;
+    }
+    log_info("listening on %s (port %d), %u files of the web client", settings->listen, port,
+             files_count(ingest->files));
+    return ingest->process.supervised ? 0 : take_clients(ingest);
 }
 
 static int read_token_secret(struct ingest *ingest)
@@ -316,7 +330,10 @@ static void on_reload(void *owner)
 
 static void on_gauges(uv_timer_t *timer)
 {
-    health_update_gauges(timer->data);
+    struct ingest *ingest = timer->data;
+    health_update_gauges(ingest);
+    if (time_monotonic_us() > ingest->listen_latest_us && take_clients(ingest))
+        process_stop(&ingest->process);
 }
 
 int ingest_open(struct ingest *ingest)
@@ -325,6 +342,7 @@ int ingest_open(struct ingest *ingest)
     ingest->process.on_reload = on_reload;
     ingest->process.owner = ingest;
     ingest->started_us = time_wall_us();
+    ingest->listen_latest_us = time_monotonic_us() + LISTEN_LATEST_US;
     ingest->process.supervised = workers_supervised(ingest->workers);
     ingest->counters = workers_own_slot(ingest->workers);
     int error = process_init(&ingest->process);

@@ -1,6 +1,8 @@
 /* The daemon's parts and how they hang together; one instance, one loop.
  *
- * Order of life: settings, links to Postgres and Redis, server. On SIGTERM the server stops
+ * Order of life: settings, links to Postgres and Redis, server. Of several workers each takes
+ * connections once it can serve them, so that a new one refuses nothing that its siblings would
+ * take. On SIGTERM the server stops
  * accepting, what is accepted gets its verdict (at most drain_timeout), then everything closes in
  * the order of ingest_close: first what still answers requests, then the server. */
 #ifndef MH_INGEST_H
@@ -50,6 +52,7 @@ struct ingest {
 
     int64_t program_started_us;                                      /* before the first worker */
     int64_t started_us, postgres_down_since_us, redis_down_since_us; /* wall clock; 0: up */
+    int64_t listen_latest_us; /* monotonic */
     uv_timer_t drain;
     uv_timer_t gauges;                         /* keeps them fresh for the other workers */
     int64_t drain_least_us, drain_deadline_us; /* monotonic; 0: not draining */

@@ -339,10 +339,12 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
 
 static int open_listener(struct server *server, uv_loop_t *loop)
 {
-    server->listener = listener_open(server->settings->listen, LISTEN_BACKLOG, NULL);
+    server->listener = listener_open(server->settings->listen, NULL);
     if (server->listener < 0)
         return server->listener;
-    int error = uv_poll_init(loop, &server->poll, server->listener);
+    int error = listener_listen(server->listener, LISTEN_BACKLOG);
+    if (!error)
+        error = uv_poll_init(loop, &server->poll, server->listener);
     if (!error) {
         server->poll.data = server;
         server->listening = true;

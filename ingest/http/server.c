@@ -20,7 +20,7 @@ static void on_acceptable(uv_poll_t *poll, int status, int events);
 
 static void set_accepting(struct http_server *server, bool accepting)
 {
-    if (server->draining || server->accepting == accepting)
+    if (!server->listening || server->draining || server->accepting == accepting)
         return;
     server->accepting = accepting;
     if (accepting)
@@ -123,7 +123,6 @@ static int server_watch(uv_loop_t *loop, struct http_server *server)
     uv_timer_init(loop, &server->sweep);
     server->poll.data = server->again.data = server->sweep.data = server;
     server->open_handles = 3;
-    set_accepting(server, true);
     uv_timer_start(&server->sweep, on_sweep, SWEEP_INTERVAL_MS, SWEEP_INTERVAL_MS);
     return 0;
 }
@@ -136,7 +135,7 @@ int http_server_open(uv_loop_t *loop, const struct http_server_options *options,
     http_decoder_set_max_header(options->max_header);
     list_init(&server->connections);
     list_init(&server->ready);
-    server->listener = listener_open(options->listen, LISTEN_BACKLOG, ret_port);
+    server->listener = listener_open(options->listen, ret_port);
     int error = server->listener < 0 ? server->listener : server_watch(loop, server);
     if (!error) {
         *ret_server = server;
@@ -145,6 +144,16 @@ int http_server_open(uv_loop_t *loop, const struct http_server_options *options,
     if (server->listener >= 0)
         close(server->listener);
     free(server);
+    return error;
+}
+
+int http_server_listen(struct http_server *server)
+{
+    if (server->listening || server->draining)
+        return 0;
+    int error = listener_listen(server->listener, LISTEN_BACKLOG);
+    server->listening = !error;
+    set_accepting(server, true);
     return error;
 }
 
@@ -169,7 +178,8 @@ void http_server_drain(struct http_server *server)
         return;
     /* Whoever waits there has been let in by the kernel, and what has arrived was sent in good
      * faith: closing would reset it. */
-    accept_waiting(server, LISTEN_BACKLOG);
+    if (server->listening)
+        accept_waiting(server, LISTEN_BACKLOG);
     LIST_FOR_EACH(link, next, &server->connections)
     http_connection_read(LIST_ITEM(link, struct http_connection, link));
     server->draining = true;

@@ -36,9 +36,11 @@ struct http_server_options {
     void *owner;
 };
 
-/* 0 or a negative errno. *ret_port is the port listened on. */
+/* Holds the address, and takes nobody yet. 0 or a negative errno. *ret_port is the port. */
 MUST_CHECK int http_server_open(uv_loop_t *loop, const struct http_server_options *options,
                                 struct http_server **ret_server, int *ret_port);
+/* From now on clients come; nothing when they do already. 0 or a negative errno. */
+MUST_CHECK int http_server_listen(struct http_server *server);
 /* For requests that begin from now on. */
 void http_server_set_limits(struct http_server *server, const struct http_limits *limits);
 /* Takes who waits to be accepted, then nobody any more; open requests go on and their connections

@@ -21,7 +21,7 @@ struct http_server {
     struct request_pool requests;
     size_t body_memory; /* of open requests */
     int listener;       /* -1 once drained */
-    bool accepting, draining;
+    bool listening, accepting, draining;
     unsigned open_handles;
     time_t date_second;
     char date[32];

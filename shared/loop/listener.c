@@ -70,7 +70,7 @@ static int bound_port(int listener)
     return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
-int listener_open(const char *address, int backlog, int *ret_port)
+int listener_open(const char *address, int *ret_port)
 {
     static const int on = 1;
     union address parsed;
@@ -83,7 +83,7 @@ int listener_open(const char *address, int backlog, int *ret_port)
         return -errno;
     if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
         setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ||
-        bind(listener, &parsed.any, length) < 0 || listen(listener, backlog) < 0) {
+        bind(listener, &parsed.any, length) < 0) {
         fault = -errno;
         close(listener);
         return fault;
@@ -91,6 +91,11 @@ int listener_open(const char *address, int backlog, int *ret_port)
     if (ret_port)
         *ret_port = bound_port(listener);
     return listener;
+}
+
+int listener_listen(int listener, int backlog)
+{
+    return listen(listener, backlog) < 0 ? -errno : 0;
 }
 
 int listener_accept(int listener)

@@ -101,6 +101,7 @@ static void set_up(void)
     int port;
     require(uv_loop_init(&loop) == 0);
     require(http_server_open(&loop, &options, &server, &port) == 0);
+    require(http_server_listen(server) == 0);
 }
 
 static void take_replies(int descriptor, struct buffer *replies)
