@@ -140,18 +140,25 @@ stage_web() {
     fi
 }
 
+# Of each failed test its name and what it says, without the stack.
+show_failures() { # LOG
+    awk '/^ *not ok / { shown = 1 } shown && /^ *stack:/ { shown = 0 }
+         shown && !/^ *(---|duration_ms|type:|location:|failureType:)/ && lines++ < 80
+         /Sanitizer|runtime error:/' "$1" | sed 's/^/      /'
+}
+
 # node_tests STAGE FOLDER: files of node:test; its own summary counts.
 node_tests() {
     local stage=$1 log=$log_dir/test-$1.log status=0 ok bad skip
     attempt "$stage" "test-$stage" env MH_BUILD_DIR="$asan" \
-        bash -c 'cd tests && node --test --test-concurrency=1 --test-reporter=tap "$1"/*.test.mjs' \
+        bash -c 'cd tests && node --test --test-concurrency=1 --test-timeout=600000 --test-reporter=tap "$1"/*.test.mjs' \
         - "$2" || status=1
     ok=$(sed -n 's/^# pass //p' "$log" | tail -n 1)
     bad=$(($(sed -n 's/^# fail //p;s/^# cancelled //p' "$log" | paste -sd+) + 0))
     skip=$(sed -n 's/^# skipped //p' "$log" | tail -n 1)
     [ $status = 0 ] || [ $bad != 0 ] || bad=1
     count "$stage" "${ok:-0}" $bad "${skip:-0}"
-    [ $bad = 0 ] || show "$stage" "^ *not ok|^ *error: |^ *code: 'ERR_ASS|Sanitizer|runtime error:|^ *seed |^ *history and logs"
+    [ $bad = 0 ] || show_failures "$log"
 }
 stage_flow() { node_tests flow flow; }
 stage_chaos() { node_tests chaos chaos; }

@@ -65,9 +65,8 @@ test('the hub ends at once, and every client is told to come back', async () => 
     const token = await stack.token(owner);
     const clients = await Promise.all(
         Array.from({ length: 20 }, () => RawClient.connect(stack.hubUrl, token)));
-    const begin = Date.now();
     assert.deepEqual(await stack.hub.stop(), { code: 0, signal: null });
-    assert.ok(Date.now() - begin < 2000, 'without waiting for a time limit');
+    assert.ok(!stack.hub.output.includes('did not end in time'));
     for (const client of clients)
         assert.deepEqual(await client.closed, { code: 3001, reason: 'shutdown' });
     await stack.startHub();

@@ -109,6 +109,9 @@ const starter = (Kind) => async (options) => {
 
 test('the primary dies and the standby takes over: nothing lost, every screen a clean state', async (context) => {
     const { screens } = await judged(context, async (chaos) => {
+        // Those that read slowly may need a while for their first state.
+        await until(() => chaos.screens().every(({ kind, items }) =>
+            kind === 'closed' || items.some(({ k }) => k === 'sub')), 'every screen', 60_000);
         await acknowledged(chaos, 500);
         await chaos.stack.failOver();
         await degraded(chaos);
