@@ -1,5 +1,6 @@
 /* metrics-hub: live metrics over WebSocket. See hub.h. */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,10 +62,21 @@ static int read_secret(struct program *program)
     return error || program->secret_length < TOKEN_SECRET_MIN_BYTES ? -1 : 0;
 }
 
+/* The hub wakes for each message. As a batch process it waits until the sender, which often has the
+ * same processor, is done instead of interrupting it: fewer changes of context, and more messages
+ * per turn. */
+static void let_senders_finish(void)
+{
+    const struct sched_param parameters = {0};
+    if (sched_setscheduler(0, SCHED_BATCH, &parameters))
+        log_warning("cannot become a batch process: %s", strerror(errno));
+}
+
 /* A worker's life. */
 static int run(void *owner)
 {
     struct program *program = owner;
+    let_senders_finish();
     program->process.supervised = workers_supervised(program->workers);
     int error = process_init(&program->process);
     if (error) {

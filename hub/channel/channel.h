@@ -46,6 +46,7 @@ struct channel_context {
 
 struct channel {
     UT_hash_handle hh;
+    struct list share; /* of channels, see there */
     char name[CHANNEL_NAME_SIZE];
     struct channel_name parsed;
     const struct channel_context *context;

@@ -8,20 +8,24 @@
 #include "hub/channel/check.h"
 #include "shared/base/time.h"
 
+#define TURN_MS (1000 / CHANNELS_SHARES)
+
 static void drop(struct channels *channels, struct channel *channel)
 {
     HASH_DELETE(hh, channels->by_name, channel);
+    list_remove(&channel->share);
     channels->context.stats->channels--;
     channel_close(channel);
 }
 
-static void on_second(uv_timer_t *timer)
+static void on_turn(uv_timer_t *timer)
 {
     struct channels *channels = timer->data;
-    struct channel *channel, *next;
     int64_t now_ms = time_monotonic_us() / 1000;
-    HASH_ITER(hh, channels->by_name, channel, next)
+    channels->share = (channels->share + 1) % CHANNELS_SHARES;
+    LIST_FOR_EACH(link, next, &channels->shares[channels->share])
     {
+        struct channel *channel = LIST_ITEM(link, struct channel, share);
         if (channel_expired(channel, now_ms))
             drop(channels, channel);
         else
@@ -62,24 +66,26 @@ int channels_open(struct channels *channels, uv_loop_t *loop, const struct hub_s
         .context = {
             .loop = loop, .settings = settings, .stats = stats, .feeds = feeds, .names = names}};
     channels->context.fanout = &channels->fanout;
+    for (unsigned i = 0; i < CHANNELS_SHARES; i++)
+        list_init(&channels->shares[i]);
     uint64_t random;
     randombytes_buf(&random, sizeof(random));
     (void)snprintf(channels->context.instance, sizeof(channels->context.instance), "%" PRIx64,
                    random);
     int error = fanout_open(&channels->fanout, loop);
     if (!error)
-        error = uv_timer_init(loop, &channels->second);
+        error = uv_timer_init(loop, &channels->turn);
     if (!error)
         error = uv_timer_init(loop, &channels->telling);
     if (error)
         return error;
-    channels->second.data = channels->telling.data = channels;
+    channels->turn.data = channels->telling.data = channels;
     feeds->on_degraded = on_degraded;
     feeds->on_degraded_owner = channels;
-    return uv_timer_start(&channels->second, on_second, 1000, 1000);
+    return uv_timer_start(&channels->turn, on_turn, TURN_MS, TURN_MS);
 }
 
-static void on_second_closed(uv_handle_t *handle)
+static void on_turn_closed(uv_handle_t *handle)
 {
     struct channels *channels = handle->data;
     if (channels->on_closed)
@@ -96,7 +102,7 @@ void channels_close(struct channels *channels, void (*on_closed)(void *owner), v
     channels->owner = owner;
     channels->context.feeds->on_degraded = NULL;
     uv_close((uv_handle_t *)&channels->telling, NULL);
-    uv_close((uv_handle_t *)&channels->second, on_second_closed);
+    uv_close((uv_handle_t *)&channels->turn, on_turn_closed);
 }
 
 struct channel *channels_get(struct channels *channels, const char *name,
@@ -108,6 +114,7 @@ struct channel *channels_get(struct channels *channels, const char *name,
         return channel;
     channel = channel_new(&channels->context, name, parsed);
     HASH_ADD_STR(channels->by_name, name, channel);
+    list_append(&channels->shares[channels->next_share++ % CHANNELS_SHARES], &channel->share);
     channel->degraded_version = channels->degraded_version;
     channels->context.stats->channels++;
     return channel;

@@ -5,11 +5,16 @@
 
 #include "hub/channel/channel.h"
 
+/* Each channel has its turn once a second, a share of them at a time. */
+#define CHANNELS_SHARES 20
+
 struct channels {
     struct channel_context context;
     struct fanout fanout;
     struct channel *by_name;
-    uv_timer_t second;
+    struct list shares[CHANNELS_SHARES];
+    unsigned share, next_share; /* whose turn it is; of the next channel */
+    uv_timer_t turn;
     uv_timer_t telling; /* all channels what is degraded, some in each turn */
     uint32_t degraded_version;
     void (*on_closed)(void *owner);

@@ -1,6 +1,7 @@
 #include "hub/channel/check.h"
 
 #include <inttypes.h>
+#include <sodium.h>
 
 #include "hub/channel/channel.h"
 #include "hub/channel/digest.h"
@@ -64,7 +65,9 @@ void check_append(struct channel *channel, struct view *view, struct buffer *out
 static void tell(struct channel *channel, struct view *view, int64_t now_ms)
 {
     view->unchecked = 0;
-    view->checked_ms = now_ms;
+    /* Many views may have begun together, by a restart: their later checks do not come together. */
+    uint32_t heartbeat_ms = (uint32_t)channel->context->settings->heartbeat_ms;
+    view->checked_ms = view->checked_ms ? now_ms : now_ms - randombytes_uniform(heartbeat_ms);
     if (!view->subscriber_count)
         return;
     struct buffer out = BUFFER_INIT;
@@ -80,9 +83,13 @@ void check_send_due(struct channel *channel, int64_t now_ms)
     LIST_FOR_EACH(link, next, &channel->views)
     {
         struct view *view = LIST_ITEM(link, struct view, link);
-        if (view->unchecked >= settings->digest_every ||
-            now_ms - view->checked_ms > settings->heartbeat_ms - SLACK_MS)
+        if (view->log && view->unchecked) { /* a row is a sign of life, and has no digest */
+            view->unchecked = 0;
+            view->checked_ms = now_ms;
+        } else if (view->unchecked >= settings->digest_every ||
+                   now_ms - view->checked_ms > settings->heartbeat_ms - SLACK_MS) {
             tell(channel, view, now_ms);
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 /* Checks: what lets subscribers judge the copy that they have. A publication without an offset,
  * `{"t":"check","to":…,"h":…,"checked":…,"degraded":{…}}`: the digest of the state at position
  * `to`, when the database last confirmed that there is nothing newer, and since when a part of the
- * service is away. Sent after some publications, else once per heartbeat, so that silence means
- * that something is wrong. Uses the fields of the channel and the view that are named for it; no
- * state of its own. */
+ * service is away. Sent after some publications of a state, else once per heartbeat of silence, so
+ * that more of it means that something is wrong. Uses the fields of the channel and the view that
+ * are named for it; no state of its own. */
 #ifndef MH_HUB_CHECK_H
 #define MH_HUB_CHECK_H
 

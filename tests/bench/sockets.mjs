@@ -11,12 +11,16 @@ import { cpuSeconds, residentBytes } from './process.mjs';
 const percentile = (values, p) => values.toSorted((a, b) => a - b)[Math.floor(p * (values.length - 1))];
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+let opened = 0;
+
 /**
  * A raw socket, connected and subscribed to `channel`, `position` of a former one if it comes back.
  * `onFrame` hears what comes after; the reply is kept as `reply`.
  */
 async function open(stack, token, channel, onFrame = () => {}, position = {}) {
-    const socket = new WebSocket(stack.hubUrl, { perMessageDeflate: false });
+    // From several addresses: one has too few ports for all that are open or were a moment ago.
+    const localAddress = `127.0.0.${2 + (opened++ % 8)}`;
+    const socket = new WebSocket(stack.hubUrl, { perMessageDeflate: false, localAddress });
     await once(socket, 'open');
     const subscribed = new Promise((resolve, reject) => {
         socket.once('close', (code) => reject(new Error(`closed ${code}`)));
