@@ -43,6 +43,9 @@ const built = fs.mkdtempSync(path.join(os.tmpdir(), 'metrics-hub-peers-'));
 async function build() {
     await run('gcc', ['-O2', '-w', '-o', path.join(built, 'wsfan'), path.join(folder, 'wsfan.c'), '-pthread']);
     await run('gcc', ['-O2', '-w', '-o', path.join(built, 'rawlimit'), path.join(folder, 'rawlimit.c')]);
+    if (peers.some((peer) => ['ws', 'socketio'].includes(peer)))
+        await run('npm', ['install', '--silent', '--prefix', path.join(built, 'node'), 'ws', 'socket.io',
+            '@socket.io/redis-adapter', 'redis']);
 }
 
 async function wsfan(peer, scenario, words) {
@@ -153,9 +156,9 @@ function report(results) {
         }
 }
 
-await build();
 const names = options.scenarios.split(',');
 const peers = options.beside.split(',').filter(Boolean);
+await build();
 const results = { hub: {} };
 for (const peer of peers) results[peer] = {};
 const hub = new Hub();
@@ -164,7 +167,7 @@ try {
     for (let round = 0; round < Number(options.rounds); round++)
         for (const scenario of names) {
             for (const peer of peers) {
-                if (peer === 'raw' && scenario.startsWith('e')) continue; // it has no queues
+                if (peer === 'raw' ? scenario.startsWith('e') : scenario === 'e0') continue; // the limit has no queues
                 const line = await (peer === 'raw' ? raw(scenario) : other(peer, scenario));
                 (results[peer][scenario] ??= []).push(line);
                 if (process.env.MH_BENCH_OUT) fs.appendFileSync(process.env.MH_BENCH_OUT, `${JSON.stringify(line)}\n`);
