@@ -38,8 +38,9 @@ CREATE SCHEMA IF NOT EXISTS app AUTHORIZATION mh_owner;
 CREATE SCHEMA IF NOT EXISTS authz AUTHORIZATION mh_owner;
 CREATE SCHEMA IF NOT EXISTS api AUTHORIZATION mh_owner;
 CREATE SCHEMA IF NOT EXISTS ops AUTHORIZATION mh_owner;
+CREATE SCHEMA IF NOT EXISTS route AUTHORIZATION mh_owner;
 
-REVOKE ALL ON SCHEMA app, authz, api, ops FROM PUBLIC;
+REVOKE ALL ON SCHEMA app, authz, api, ops, route FROM PUBLIC;
 GRANT USAGE ON SCHEMA app TO mh_writer, mh_reader, mh_partner, mh_staff, mh_staff_finance, mh_auditor;
 GRANT USAGE ON SCHEMA authz TO mh_writer, mh_reader, mh_ingest, mh_partner, mh_staff,
     mh_staff_finance, mh_auditor;
@@ -48,6 +49,7 @@ GRANT USAGE ON SCHEMA ops TO mh_writer, mh_ingest, mh_hub, mh_admin;
 -- Who owns a function needs CREATE where it lives (asked of a migrator that is no superuser).
 GRANT CREATE ON SCHEMA api TO mh_writer, mh_reader;
 GRANT CREATE ON SCHEMA ops TO mh_writer;
+GRANT USAGE, CREATE ON SCHEMA route TO mh_writer, mh_partner, mh_staff, mh_staff_finance, mh_auditor;
 
 CREATE TABLE IF NOT EXISTS ops.schema_migrations (
     version    int         PRIMARY KEY,

@@ -6,7 +6,8 @@
 static const struct {
     const char *text;
     enum role_scope scope;
-    uint32_t field_mask, permissions;
+    uint32_t field_mask;
+    uint64_t permissions;
 } roles[ROLE_COUNT] = {
 #define X(name, text, scope, mask, permissions)                                                    \
     [ROLE_##name] = {text, ROLE_SCOPE_##scope, mask, permissions},
@@ -46,9 +47,25 @@ uint32_t role_field_mask(enum role role)
     return roles[role].field_mask;
 }
 
+uint64_t role_permissions(enum role role)
+{
+    return roles[role].permissions;
+}
+
 bool role_has(enum role role, enum permission permission)
 {
-    return roles[role].permissions & (1u << permission);
+    return roles[role].permissions & PERMISSION_BIT(permission);
+}
+
+int permission_parse(const char *text, enum permission *ret_permission)
+{
+    for (size_t i = 0; i < PERMISSION_COUNT; i++) {
+        if (strcmp(text, permissions[i]) == 0) {
+            *ret_permission = (enum permission)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
 }
 
 const char *permission_text(enum permission permission)

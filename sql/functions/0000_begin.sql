@@ -6,7 +6,7 @@ DECLARE
     f regprocedure;
 BEGIN
     FOR f IN SELECT p.oid::regprocedure FROM pg_catalog.pg_proc p
-             WHERE p.pronamespace IN ('api'::regnamespace, 'ops'::regnamespace)
+             WHERE p.pronamespace IN ('api'::regnamespace, 'ops'::regnamespace, 'route'::regnamespace)
     LOOP
         EXECUTE format('DROP FUNCTION %s', f);
     END LOOP;
