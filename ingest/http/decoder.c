@@ -6,9 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "ingest/http/percent.h"
 #include "shared/base/buffer.h"
 #include "shared/base/memory.h"
+#include "shared/base/percent.h"
 
 /* Kept from request to request. */
 #define SPARE_TEXT_BYTES ((size_t)2048)
@@ -240,7 +240,7 @@ static int split_target(char *target, struct http_head *head)
     if (!path)
         return 0;
     bool known = *path == '/' || strcmp(path, "*") == 0;
-    return known && http_percent_decode(path, false) ? 0 : -EINVAL;
+    return known && percent_decode(path, false) ? 0 : -EINVAL;
 }
 
 static void trim_end(char *value)

@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "ingest/http/decoder.h"
-#include "ingest/http/percent.h"
+#include "shared/base/percent.h"
 
 const char *http_request_header(const struct http_request *request, const char *name)
 {
@@ -50,7 +50,7 @@ const char *http_request_cookie(struct http_request *request, const char *name)
 const char *http_request_query(struct http_request *request, const char *name)
 {
     char *value = find_pair(request, request->query, name, "&");
-    return value && http_percent_decode(value, true) ? value : NULL;
+    return value && percent_decode(value, true) ? value : NULL;
 }
 
 const char *http_request_bearer(const struct http_request *request)

@@ -4,17 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shared/base/percent.h"
+
 #define DEFAULT_PORT 6379
 #define SENTINEL_PORT 26379
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 /* Copies with %XX decoded; NUL may not be encoded. */
 static int decode(const char *text, size_t length, char out[REDIS_URL_PART_SIZE])
@@ -23,11 +16,10 @@ static int decode(const char *text, size_t length, char out[REDIS_URL_PART_SIZE]
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
         if (c == '%') {
-            int high = i + 2 < length ? hex_digit(text[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-            if (low < 0 || (high == 0 && low == 0))
+            int byte = i + 2 < length ? percent_byte(text + i + 1) : -1;
+            if (byte <= 0)
                 return -EINVAL;
-            c = (char)(high << 4 | low);
+            c = (char)byte;
             i += 2;
         }
         if (used + 1 >= REDIS_URL_PART_SIZE)

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "ingest/http/decoder.h"
-#include "ingest/http/percent.h"
 #include "shared/base/buffer.h"
 #include "shared/base/memory.h"
+#include "shared/base/percent.h"
 
 #define MAX_HEADER 2000
 
@@ -283,11 +283,11 @@ static void test_percent(void **state)
 {
     char path[] = "/a%20+%2B%00", query[] = "a+b%2b", bad[] = "%4";
     (void)state;
-    assert_true(http_percent_decode(path, false));
+    assert_true(percent_decode(path, false));
     assert_string_equal(path, "/a ++%00");
-    assert_true(http_percent_decode(query, true));
+    assert_true(percent_decode(query, true));
     assert_string_equal(query, "a b+");
-    assert_false(http_percent_decode(bad, false));
+    assert_false(percent_decode(bad, false));
 }
 
 int main(void)

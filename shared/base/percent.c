@@ -1,4 +1,4 @@
-#include "ingest/http/percent.h"
+#include "shared/base/percent.h"
 
 static int hex_digit(char c)
 {
@@ -9,17 +9,23 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-bool http_percent_decode(char *text, bool query)
+int percent_byte(const char *digits)
+{
+    int high = hex_digit(digits[0]), low = high < 0 ? -1 : hex_digit(digits[1]);
+    return low < 0 ? -1 : high << 4 | low;
+}
+
+bool percent_decode(char *text, bool query)
 {
     char *out = text;
     for (const char *in = text; *in; in++) {
         char c = *in;
         if (c == '%') {
-            int high = hex_digit(in[1]), low = high < 0 ? -1 : hex_digit(in[2]);
-            if (low < 0)
+            int byte = percent_byte(in + 1);
+            if (byte < 0)
                 return false;
-            if (high || low) {
-                c = (char)(high << 4 | low);
+            if (byte) {
+                c = (char)byte;
                 in += 2;
             }
         } else if (c == '+' && query) {
