@@ -168,7 +168,23 @@ c_files() { find shared ingest hub metricsctl tests -name node_modules -prune -o
 check_format() { c_files | xargs -d '\n' clang-format --dry-run -Werror; }
 check_tidy() { run-clang-tidy -quiet -p "$asan" -j "$(nproc)" "^$root/(shared|ingest|hub|metricsctl)/.*"; }
 check_shell() { shellcheck -x run .ci/run tests/stages.sh; }
+
+# What is made from the table of permissions and committed is what it makes now.
+check_permissions() {
+    local form made status=0
+    for form in sql:sql/functions/0020_permissions.sql ts:web-client/src/session/permissions.ts; do
+        made=${form#*:}
+        awk -v form="${form%%:*}" -f shared/access/permissions.awk shared/access/permissions.tsv |
+            diff -u "$made" - || {
+            echo "error: $made is not of permissions.tsv; permissions.awk says how to make it"
+            status=1
+        }
+    done
+    return $status
+}
+
 stage_lint() {
+    whole permissions check_permissions || true
     whole format check_format || true
     whole shell check_shell || true
     whole tidy check_tidy || true
