@@ -130,3 +130,43 @@ describe('a check', () => {
         expect(isCheck({ t: 'check', to: 1 })).toBe(true);
     });
 });
+
+describe('a log', () => {
+    function read(): { channel: Channel<unknown>; rows: unknown[]; missed: () => number } {
+        const rows: unknown[] = [];
+        let missed = 0;
+        const channel = new Channel<unknown>('audit:platform');
+        channel.readers.add({ row: (row) => rows.push(row), missed: () => void (missed += 1) });
+        return { channel, rows, missed: () => missed };
+    }
+
+    test('hands on its rows in order, and is known to be right where they end', () => {
+        const { channel, rows } = read();
+        const lost = vi.fn();
+        channel.open(4, false);
+        channel.append({ id: 'a' }, 5);
+        channel.append({ id: 'b' }, 6);
+        channel.check({ t: 'check', to: 6 }, lost);
+        expect(rows).toEqual([{ id: 'a' }, { id: 'b' }]);
+        expect(lost).not.toHaveBeenCalled();
+        expect(channel.hasState.peek()).toBe(true);
+    });
+
+    test('is followed anew when a check knows of more rows than came', () => {
+        const { channel } = read();
+        const lost = vi.fn();
+        channel.open(4, false);
+        channel.check({ t: 'check', to: 5 }, lost);
+        expect(lost).toHaveBeenCalledWith('mismatch');
+    });
+
+    test('says that rows may be missing unless the hub sent them all', () => {
+        const { channel, missed } = read();
+        channel.open(4, false);
+        expect(missed()).toBe(1);
+        channel.open(9, true);
+        expect(missed()).toBe(1);
+        channel.open(20, false);
+        expect(missed()).toBe(2);
+    });
+});

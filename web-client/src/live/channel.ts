@@ -29,6 +29,13 @@ export type Frame =
     | { t: 'state'; at: number; [member: string]: Json }
     | { t: 'patch'; at: number; from: number; to: number; p: Json };
 
+/** Who reads a channel that is a log: it has no document, only rows. */
+export interface LogReader {
+    row: (row: unknown) => void;
+    /** There may be rows that nobody was told of: read the list again. */
+    missed: () => void;
+}
+
 /** Why only a snapshot helps: publications are missing, or what came of them is wrong. */
 export type Loss = 'hole' | 'mismatch';
 
@@ -65,6 +72,7 @@ export class Channel<T> {
     heard = momentNow();
     /** Set while the document is known to be wrong and waits for its snapshot. */
     wrongSince: Moment | undefined;
+    readonly readers = new Set<LogReader>();
     #offset = 0;
     #pauseMs = 0;
     #healed: Moment | undefined;
@@ -79,8 +87,9 @@ export class Channel<T> {
     follow(subscription: Subscription, lost: (why: Loss) => void): void {
         subscription.on('subscribed', (context) => {
             this.heard = momentNow();
-            if (isFrame(context.data))
-                this.accept(context.data, lost, context.streamPosition?.offset ?? 0);
+            const offset = context.streamPosition?.offset ?? 0;
+            if (isFrame(context.data)) this.accept(context.data, lost, offset);
+            else if (this.readers.size) this.open(offset, context.recovered);
             this.phase.value = 'following';
         });
         subscription.on('subscribing', () => {
@@ -94,7 +103,21 @@ export class Channel<T> {
             this.heard = momentNow();
             if (isFrame(context.data)) this.accept(context.data, lost, context.offset);
             else if (isCheck(context.data)) this.check(context.data, lost);
+            else this.append(context.data, context.offset);
         });
+    }
+
+    /** A log is followed from `offset` on. */
+    open(offset: number, recovered: boolean): void {
+        this.#offset = offset;
+        this.hasState.value = true;
+        this.wrongSince = undefined;
+        if (!recovered) for (const reader of this.readers) reader.missed();
+    }
+
+    append(row: unknown, offset = this.#offset): void {
+        this.#offset = Math.max(this.#offset, offset);
+        for (const reader of this.readers) reader.row(row);
     }
 
     /** `offset` is the position of a state; a patch names its own. */

@@ -1,6 +1,6 @@
 import { createContext } from 'preact';
-import { useContext, useEffect, useMemo } from 'preact/hooks';
-import type { Channel } from './channel';
+import { useContext, useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import type { Channel, LogReader } from './channel';
 import type { LiveClient } from './client';
 
 export const LiveContext = createContext<LiveClient | undefined>(undefined);
@@ -16,5 +16,22 @@ export function useChannel<T>(name: string): Channel<T> {
     const live = useLive();
     const channel = useMemo(() => live.acquire<T>(name), [live, name]);
     useEffect(() => () => live.release(name), [live, name]);
+    return channel;
+}
+
+/** Follows a channel that is a log. `reader` may be another one at each rendering. */
+export function useLog(name: string, reader: LogReader): Channel<unknown> {
+    const now = useRef(reader);
+    now.current = reader;
+    const channel = useChannel<unknown>(name);
+    // Before the hub can have answered: what it answers is the reader's.
+    useLayoutEffect(() => {
+        const own: LogReader = {
+            row: (row) => now.current.row(row),
+            missed: () => now.current.missed(),
+        };
+        channel.readers.add(own);
+        return () => void channel.readers.delete(own);
+    }, [channel]);
     return channel;
 }
