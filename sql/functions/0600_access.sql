@@ -190,19 +190,29 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
     WHERE m.user_id = p_user AND p.status <> 'churned' AND (m.expires_at IS NULL OR m.expires_at > now())
 $$;
 
+-- Of these permissions those by which one only looks; nobody reads messages through somebody else's eyes.
+CREATE OR REPLACE FUNCTION app.watching(p_permissions text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
+    SELECT coalesce(array_agg(p.permission ORDER BY p.permission), '{}')
+    FROM unnest(p_permissions) p (permission)
+    WHERE p.permission ~ '\.(read(_[a-z]+)?|balance|tail)$' AND p.permission <> 'messages.read'
+$$;
+
 -- The session's user and his partners with what he may do in each. No row: sign in.
 CREATE OR REPLACE FUNCTION app.session_of(p_session bytea)
 RETURNS TABLE (user_id int, public_id text, session_id text, staff boolean, permissions text[], auth_at timestamptz,
                impersonator_id int)
 LANGUAGE sql STABLE SET search_path = '' AS $$
     SELECT u.user_id, u.public_id, s.public_id, u.kind = 'staff',
-           CASE u.kind WHEN 'staff' THEN app.role_permissions_of('staff.' || u.staff_role, u.custom_role_id)
-           ELSE coalesce((SELECT array_agg(DISTINCT x.permission)
-                          FROM app.memberships_of(u.user_id) m CROSS JOIN LATERAL unnest(m.permissions) x (permission)),
-                         '{}') END,
+           CASE WHEN s.impersonator_id IS NULL THEN p.permissions ELSE app.watching(p.permissions) END,
            s.auth_at, s.impersonator_id
     FROM app.sessions s JOIN app.users u ON u.user_id = s.user_id
     LEFT JOIN app.users i ON i.user_id = s.impersonator_id
+    CROSS JOIN LATERAL (
+        SELECT CASE u.kind WHEN 'staff' THEN app.role_permissions_of('staff.' || u.staff_role, u.custom_role_id)
+               ELSE coalesce((SELECT array_agg(DISTINCT x.permission)
+                              FROM app.memberships_of(u.user_id) m
+                              CROSS JOIN LATERAL unnest(m.permissions) x (permission)), '{}') END AS permissions) p
     WHERE s.session_hash = p_session AND s.revoked_at IS NULL AND s.expires_at > now() AND u.status = 'active'
       AND (s.impersonator_id IS NULL OR i.status = 'active')
 $$;
@@ -231,7 +241,8 @@ BEGIN
         RETURN;
     END IF;
     SELECT coalesce(array_agg(m.partner_id), '{}') INTO v_partners FROM app.memberships_of(v_who.user_id) m
-    WHERE (v_route.permission IS NULL OR v_route.permission = ANY (m.permissions))
+    WHERE (v_route.permission IS NULL
+           OR v_route.permission = ANY (m.permissions) AND v_route.permission = ANY (v_who.permissions))
       AND NOT (v_route.mutates AND m.status = 'suspended');
     PERFORM authz.enter(v_who.public_id, v_partners, v_who.permissions),
             set_config('app.user_id', v_who.user_id::text, true),
@@ -310,7 +321,8 @@ BEGIN
     FOR f IN SELECT p.oid::regprocedure AS name, p.pronamespace::regnamespace::text AS schema FROM pg_catalog.pg_proc p
              WHERE p.pronamespace = 'app'::regnamespace
                AND p.proname IN ('fail', 'text_of', 'partner_of', 'page_size', 'emit', 'audit', 'access_changed',
-                                 'on_access_changed', 'role_permissions_of', 'session_of', 'memberships_of')
+                                 'on_access_changed', 'role_permissions_of', 'session_of', 'memberships_of',
+                                 'watching')
                 OR p.pronamespace = 'authz'::regnamespace AND p.proname IN ('user_id', 'is_staff', 'has')
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO mh_owner', f.name);

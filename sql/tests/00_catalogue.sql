@@ -2,7 +2,7 @@
 -- of later migrations included. Each check lists its offenders.
 \ir include/send.psql
 BEGIN;
-SELECT plan(14);
+SELECT plan(19);
 
 CREATE TEMP VIEW tables AS
 SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relrowsecurity, c.relforcerowsecurity, c.relispartition,
@@ -19,6 +19,11 @@ CREATE TEMP VIEW functions AS
 SELECT p.oid, p.oid::regprocedure::text AS name, p.prosecdef, p.proconfig, p.proacl, p.proowner
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname IN ('app', 'ops', 'api', 'authz');
+
+CREATE TEMP VIEW route_functions AS
+SELECT p.oid::regprocedure::text AS name, p.proname, p.prosecdef, p.proconfig, p.proacl, p.proowner,
+       pg_get_function_identity_arguments(p.oid) AS arguments, p.prorettype
+FROM pg_proc p WHERE p.pronamespace = 'route'::regnamespace;
 
 -- What a grant on a table or any of its columns gives to whom.
 CREATE TEMP VIEW grants AS
@@ -71,6 +76,25 @@ SELECT is_empty($$SELECT f.name FROM functions f
 SELECT is_empty($$SELECT name, proowner::regrole FROM functions
                   WHERE prosecdef AND proowner NOT IN ('mh_writer'::regrole, 'mh_reader'::regrole, 'mh_owner'::regrole)$$,
                 'definer functions belong to mh_writer, mh_reader or mh_owner');
+SELECT is_empty($$SELECT name FROM route_functions WHERE NOT prosecdef OR prorettype <> 'jsonb'::regtype
+                  OR arguments <> 'p_target text, p_query jsonb, p_body jsonb, p_fresh jsonb'
+                  OR NOT coalesce(proconfig, '{}') && '{"search_path=\"\""}'::text[]$$,
+                'every route is a definer function of the one form that pins search_path to nothing');
+SELECT is_empty($$SELECT name, proowner::regrole FROM route_functions
+                  WHERE proowner <> CASE WHEN proname LIKE '%\_\_partner' THEN 'mh_partner'::regrole
+                                         WHEN proname LIKE '%\_\_staff' THEN 'mh_staff'::regrole
+                                         ELSE 'mh_writer'::regrole END$$,
+                'a route belongs to who may read what it reads');
+SELECT is_empty($$SELECT f.name FROM route_functions f
+                  WHERE f.proacl IS NULL OR EXISTS (SELECT FROM aclexplode(f.proacl) a
+                        WHERE a.grantee NOT IN (f.proowner, 'mh_writer'::regrole))$$,
+                'only api.request() calls it');
+SELECT is_empty($$SELECT f.name FROM route_functions f WHERE NOT EXISTS (
+                      SELECT FROM app.routes r
+                      WHERE r.name = regexp_replace(f.proname, '__(partner|staff)$', ''))$$,
+                'none is without a row that says who may');
+SELECT is_empty($$SELECT r.name FROM app.routes r WHERE (r.method <> 'GET') <> r.mutates$$,
+                'GET changes nothing, everything else is checked as a change');
 SELECT is_empty($$SELECT rolname FROM pg_roles WHERE rolname LIKE 'mh\_%'
                   AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolinherit
                        OR rolcanlogin <> (rolname IN ('mh_ingest', 'mh_hub')))$$,

@@ -18,7 +18,7 @@ SELECT throws_ok($$SELECT api.partner_create('lower', 'x', NULL, NULL)$$, '23514
 SELECT api.link_create(owner, sha256('l1'), 60), api.link_create(manager, sha256('l2'), 60), api.link_create(manager, sha256('l3'), 0) FROM u;
 SELECT throws_ok($$SELECT api.link_create('usr_none', sha256('l4'), 60)$$, 'P0002', NULL, 'no link for nobody');
 CREATE TEMP TABLE opened AS SELECT s FROM api.session_open(sha256('l1'), sha256('s1'), 3600) s;
-SELECT is(s - '{expires_ms,session,user}'::text[], '{"name": "Olga", "staff": "owner"}', 'staff principal') FROM opened;
+SELECT is(s - '{expires_ms,auth_ms,session,user}'::text[], '{"name": "Olga", "staff": "owner"}', 'staff principal') FROM opened;
 SELECT is(s ->> 'user', owner, 'of the user') FROM opened, u;
 SELECT matches(s ->> 'session', '^ses_', 'with a session') FROM opened;
 SELECT ok((s ->> 'expires_ms')::bigint BETWEEN app.ms(now()) + 3590000 AND app.ms(now()) + 3610000, 'and its end') FROM opened;
