@@ -12,11 +12,15 @@
 
 static enum http_method method_of(const char *method)
 {
-    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
-        return HTTP_GET;
-    if (strcmp(method, "POST") == 0)
-        return HTTP_POST;
-    return strcmp(method, "DELETE") == 0 ? HTTP_DELETE : HTTP_OTHER;
+    static const struct {
+        const char *name;
+        enum http_method method;
+    } methods[] = {{"GET", HTTP_GET},       {"POST", HTTP_POST}, {"HEAD", HTTP_GET},
+                   {"DELETE", HTTP_DELETE}, {"PUT", HTTP_PUT},   {"PATCH", HTTP_PATCH}};
+    for (size_t i = 0; i < ARRAY_LENGTH(methods); i++)
+        if (strcmp(method, methods[i].name) == 0)
+            return methods[i].method;
+    return HTTP_OTHER;
 }
 
 static struct http_request *request_new(struct http_connection *connection)
@@ -139,6 +143,8 @@ void exchange_done(struct http_connection *connection)
     connection->request = NULL;
     list_remove(&request->waiting);
     server->options.on_done(server->options.owner, request);
+    if (request->release)
+        request->release(request);
     server->request_count--;
     server->body_memory -= request->body_memory;
     request_pool_give(&server->requests, request);

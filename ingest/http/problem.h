@@ -11,6 +11,10 @@
  * Retry-After. */
 void http_problem(struct http_request *request, enum reason reason, const char *detail,
                   const char *field);
+/* The same for what Postgres refuses: status and reason as app.fail() was told them. A reason that
+ * is not known here gets its title from the status. Any text may be NULL or empty. */
+void http_problem_of(struct http_request *request, int status, const char *reason,
+                     const char *detail, const char *field);
 /* Opens the object in request->reply.body, without its closing brace, for more members. */
 void problem_begin(struct http_request *request, enum reason reason, const char *detail,
                    const char *field);

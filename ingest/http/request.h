@@ -23,7 +23,8 @@ struct http_server;
 struct key;
 struct route;
 
-enum http_method { HTTP_GET, HTTP_POST, HTTP_DELETE, HTTP_OTHER }; /* HEAD is GET without a body */
+/* HEAD is GET without a body. */
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OTHER };
 
 #define HTTP_MAX_REPLY_HEADERS 16
 #define HTTP_ADDRESS_SIZE 46
@@ -53,11 +54,12 @@ struct http_request {
     struct http_reply reply;
 
     const struct route *route;
-    const char *segment;                           /* what stood for {} in the route's path */
-    struct key *key;                               /* after authentication, held */
-    const char *user;                              /* after authentication by token: public id */
-    struct list waiting;                           /* see above */
-    void *work;                                    /* the handler's, in the arena */
+    const char *segment; /* what stood for {} in the route's path */
+    struct key *key;     /* after authentication, held */
+    const char *user;    /* after authentication by token: public id */
+    const char *id;      /* of this request, if it has one; in the arena */
+    struct list waiting; /* see above */
+    void *work;          /* the handler's, in the arena */
     void (*release)(struct http_request *request); /* frees what `work` holds, or NULL */
     int64_t started_us;                            /* monotonic */
     size_t bytes;                                  /* of the body, as received */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "ingest/http/access_routes.h"
 #include "ingest/http/events_route.h"
 #include "ingest/http/health.h"
 #include "ingest/http/messages_route.h"
@@ -33,7 +34,8 @@ static const struct route routes[] = {
 };
 
 static const char *const method_names[] = {
-    [HTTP_GET] = "GET, HEAD", [HTTP_POST] = "POST", [HTTP_DELETE] = "DELETE", [HTTP_OTHER] = ""};
+    [HTTP_GET] = "GET, HEAD", [HTTP_POST] = "POST",     [HTTP_PUT] = "PUT",
+    [HTTP_PATCH] = "PATCH",   [HTTP_DELETE] = "DELETE", [HTTP_OTHER] = ""};
 
 static bool has_prefix(const char *text, const char *prefix)
 {
@@ -50,20 +52,38 @@ static bool path_matches(const char *form, const char *path, struct text *ret_se
     if (strncmp(form, path, same) != 0)
         return false;
     *ret_segment = (struct text){path + same, (uint32_t)strcspn(path + same, "/")};
-    return strcmp(form + same + 2, path + same + ret_segment->length) == 0;
+    return ret_segment->length && strcmp(form + same + 2, path + same + ret_segment->length) == 0;
+}
+
+/* Adds the methods of the table's routes with this path to `methods`, one bit each. */
+static unsigned methods_of(const struct route *table, size_t count, const char *path)
+{
+    struct text segment;
+    unsigned methods = 0;
+    for (size_t i = 0; i < count; i++)
+        if (path_matches(table[i].path, path, &segment))
+            methods |= 1u << table[i].method;
+    return methods;
+}
+
+/* The value of Allow, or NULL if nothing has this path. */
+static const char *allowed_methods(struct http_request *request)
+{
+    unsigned methods = methods_of(routes, ARRAY_LENGTH(routes), request->path) |
+                       methods_of(access_routes, access_route_count, request->path);
+    const char *allowed = NULL;
+    for (unsigned method = 0; method < HTTP_OTHER; method++)
+        if (methods & 1u << method)
+            allowed = allowed
+                          ? arena_printf(&request->arena, "%s, %s", allowed, method_names[method])
+                          : method_names[method];
+    return allowed;
 }
 
 /* No route: a file of the web client, a wrong method, or nothing. */
 static void no_route(struct ingest *ingest, struct http_request *request)
 {
-    const char *allowed = NULL;
-    struct text segment;
-    for (size_t i = 0; i < ARRAY_LENGTH(routes); i++) {
-        if (!path_matches(routes[i].path, request->path, &segment))
-            continue;
-        const char *name = method_names[routes[i].method];
-        allowed = allowed ? arena_printf(&request->arena, "%s, %s", allowed, name) : name;
-    }
+    const char *allowed = allowed_methods(request);
     bool api = has_prefix(request->path, "/v1/") || has_prefix(request->path, "/api/");
     if (!allowed && !api && request->method == HTTP_GET && files_answer(ingest->files, request))
         return;
@@ -89,6 +109,16 @@ static void take_route(struct ingest *ingest, struct http_request *request,
         token_authenticate(ingest, request);
 }
 
+static const struct route *find_route(const struct route *table, size_t count,
+                                      const struct http_request *request, struct text *ret_segment)
+{
+    for (size_t i = 0; i < count; i++)
+        if (table[i].method == request->method &&
+            path_matches(table[i].path, request->path, ret_segment))
+            return &table[i];
+    return NULL;
+}
+
 void router_on_header(void *owner, struct http_request *request)
 {
     struct ingest *ingest = owner;
@@ -97,14 +127,13 @@ void router_on_header(void *owner, struct http_request *request)
         http_problem(request, REASON_UNAVAILABLE, "the process is ending", NULL);
         return;
     }
-    for (size_t i = 0; i < ARRAY_LENGTH(routes); i++) {
-        if (routes[i].method != request->method ||
-            !path_matches(routes[i].path, request->path, &segment))
-            continue;
-        take_route(ingest, request, &routes[i], segment);
-        return;
-    }
-    no_route(ingest, request);
+    const struct route *route = find_route(routes, ARRAY_LENGTH(routes), request, &segment);
+    if (!route)
+        route = find_route(access_routes, access_route_count, request, &segment);
+    if (route)
+        take_route(ingest, request, route, segment);
+    else
+        no_route(ingest, request);
 }
 
 void router_on_request(void *owner, struct http_request *request)

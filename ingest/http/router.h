@@ -14,6 +14,8 @@ struct route {
     bool track;          /* takes the older tracking shape too */
     bool token;          /* a session token is needed */
     unsigned max_body;   /* 0: as the server's */
+    const char *name;    /* of those for signed-in people, as in app.routes */
+    unsigned flags;      /* of access_routes.h */
 };
 
 /* The server's callbacks; `owner` is the struct ingest. */

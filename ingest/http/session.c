@@ -5,56 +5,27 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "ingest/http/problem.h"
+#include "ingest/http/session_cookie.h"
 #include "ingest/http/session_principal.h"
 #include "ingest/ingest.h"
 #include "shared/access/token.h"
 #include "shared/base/log.h"
 #include "shared/base/time.h"
 
-#define COOKIE_NAME "mh_session"
 #define MAX_BODY 4096u
-#define SECRET_BYTES 32u
-#define SECRET_TEXT_SIZE 44 /* base64url of 32 bytes without padding, and NUL */
-#define HASH_BYTES crypto_hash_sha256_BYTES
 
 /* One question to Postgres on behalf of a request; in the request's arena, which lives until the
  * answer, since the request is suspended. */
 struct session_call {
     struct ingest *ingest;
     struct http_request *request;
-    unsigned char link_hash[HASH_BYTES], session_hash[HASH_BYTES];
+    unsigned char link_hash[SECRET_HASH_BYTES], session_hash[SECRET_HASH_BYTES];
     char secret[SECRET_TEXT_SIZE]; /* of the new session's cookie */
     char ttl[24];                  /* seconds */
     struct pg_param params[3];
 };
-
-static void hash_text(const char *text, size_t length, unsigned char out[HASH_BYTES])
-{
-    crypto_hash_sha256(out, (const unsigned char *)text, length);
-}
-
-static struct pg_param hash_param(const unsigned char *hash)
-{
-    return (struct pg_param){.type = 17, .data = hash, .length = HASH_BYTES, .binary = true};
-}
-
-/* Whether the request may come from our own page. Browsers always send Origin with POST and DELETE;
- * without it and without Sec-Fetch-Site it is no browser, which has no cookie to abuse. */
-static bool origin_allowed(const struct ingest *ingest, const struct http_request *request)
-{
-    const char *origin = http_request_header(request, "Origin");
-    const char *host = http_request_header(request, "Host");
-    const char *site = http_request_header(request, "Sec-Fetch-Site");
-    if (!origin)
-        return !site || strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0;
-    if (strcasecmp(origin, ingest->origin) == 0)
-        return true;
-    const char *origin_host = strstr(origin, "://");
-    return host && origin_host && strcasecmp(origin_host + 3, host) == 0;
-}
 
 static struct session_call *call_new(struct ingest *ingest, struct http_request *request)
 {
@@ -69,13 +40,10 @@ static struct session_call *call_new(struct ingest *ingest, struct http_request 
 /* Fills session_hash from the cookie; answers 401 and returns false without one. */
 static bool call_take_cookie(struct session_call *call)
 {
-    const char *cookie = http_request_cookie(call->request, COOKIE_NAME);
-    if (!cookie || strlen(cookie) != SECRET_TEXT_SIZE - 1) {
-        http_problem(call->request, REASON_SIGN_IN, NULL, NULL);
-        return false;
-    }
-    hash_text(cookie, strlen(cookie), call->session_hash);
-    return true;
+    if (session_cookie_hash(call->request, call->session_hash))
+        return true;
+    http_problem(call->request, REASON_SIGN_IN, NULL, NULL);
+    return false;
 }
 
 static void call_run(struct session_call *call, const char *name, const char *statement,
@@ -113,15 +81,6 @@ static const char *principal_of(struct session_call *call, const struct pg_resul
     return json;
 }
 
-static void set_cookie(struct session_call *call, const char *value, int64_t max_age_s)
-{
-    http_reply_header(
-        call->request, "Set-Cookie",
-        arena_printf(&call->request->arena,
-                     COOKIE_NAME "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%" PRId64 "%s",
-                     value, max_age_s, call->ingest->secure_cookie ? "; Secure" : ""));
-}
-
 static void on_opened(void *owner, const struct pg_result *result)
 {
     struct session_call *call = owner;
@@ -130,7 +89,8 @@ static void on_opened(void *owner, const struct pg_result *result)
     if (!json)
         return;
     buffer_append(&call->request->reply.body, json, length);
-    set_cookie(call, call->secret, call->ingest->settings.session_ttl / 1000);
+    session_cookie_set(call->ingest, call->request, call->secret,
+                       call->ingest->settings.session_ttl / 1000);
     sodium_memzero(call->secret, sizeof(call->secret));
     http_request_answer(call->request, 200, JSON_TYPE);
 }
@@ -144,7 +104,7 @@ static bool call_take_link(struct session_call *call)
     const char *link = json_string_value(json_object_get(root, "link"));
     bool found = link && strlen(link) > 0 && strlen(link) <= 128;
     if (found)
-        hash_text(link, strlen(link), call->link_hash);
+        secret_hash(link, call->link_hash);
     else
         http_problem(call->request, REASON_BAD_REQUEST, "expected {\"link\":\"…\"}", "link");
     json_decref(root);
@@ -154,9 +114,8 @@ static bool call_take_link(struct session_call *call)
 void session_post(struct ingest *ingest, struct http_request *request)
 {
     struct session_call *call = call_new(ingest, request);
-    unsigned char random[SECRET_BYTES];
     int64_t wait_ms = 0;
-    if (!origin_allowed(ingest, request)) {
+    if (!session_origin_allowed(ingest, request)) {
         http_problem(request, REASON_ORIGIN, NULL, NULL);
         return;
     }
@@ -171,14 +130,10 @@ void session_post(struct ingest *ingest, struct http_request *request)
     }
     if (!call_take_link(call))
         return;
-    randombytes_buf(random, sizeof(random));
-    sodium_bin2base64(call->secret, sizeof(call->secret), random, sizeof(random),
-                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    sodium_memzero(random, sizeof(random));
-    hash_text(call->secret, strlen(call->secret), call->session_hash);
+    secret_generate(call->secret, call->session_hash);
     snprintf(call->ttl, sizeof(call->ttl), "%" PRId64, ingest->settings.session_ttl / 1000);
-    call->params[0] = hash_param(call->link_hash);
-    call->params[1] = hash_param(call->session_hash);
+    call->params[0] = secret_hash_param(call->link_hash);
+    call->params[1] = secret_hash_param(call->session_hash);
     call->params[2] = (struct pg_param){.data = call->ttl, .length = (int32_t)strlen(call->ttl)};
     call_run(call, "session_open", "SELECT * FROM api.session_open($1, $2, $3::int)", 3, on_opened);
 }
@@ -197,7 +152,7 @@ static void on_principal(void *owner, const struct pg_result *result)
 static void ask_principal(struct session_call *call,
                           void (*on_result)(void *owner, const struct pg_result *result))
 {
-    call->params[0] = hash_param(call->session_hash);
+    call->params[0] = secret_hash_param(call->session_hash);
     call_run(call, "session_principal", "SELECT api.session_principal($1)", 1, on_result);
 }
 
@@ -215,20 +170,20 @@ static void on_deleted(void *owner, const struct pg_result *result)
         http_problem(call->request, REASON_UNAVAILABLE, "the session is still open", NULL);
         return;
     }
-    set_cookie(call, "", 0);
+    session_cookie_set(call->ingest, call->request, "", 0);
     http_request_answer(call->request, 204, NULL);
 }
 
 void session_delete(struct ingest *ingest, struct http_request *request)
 {
     struct session_call *call = call_new(ingest, request);
-    if (!origin_allowed(ingest, request)) {
+    if (!session_origin_allowed(ingest, request)) {
         http_problem(request, REASON_ORIGIN, NULL, NULL);
         return;
     }
     if (!call_take_cookie(call))
         return;
-    call->params[0] = hash_param(call->session_hash);
+    call->params[0] = secret_hash_param(call->session_hash);
     call_run(call, "session_close", "SELECT api.session_close($1)", 1, on_deleted);
 }
 
@@ -276,7 +231,7 @@ static void on_token_principal(void *owner, const struct pg_result *result)
 void session_token(struct ingest *ingest, struct http_request *request)
 {
     struct session_call *call = call_new(ingest, request);
-    if (!origin_allowed(ingest, request))
+    if (!session_origin_allowed(ingest, request))
         http_problem(request, REASON_ORIGIN, NULL, NULL);
     else if (call_take_cookie(call))
         ask_principal(call, on_token_principal);

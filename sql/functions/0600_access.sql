@@ -233,7 +233,12 @@ DECLARE
     v_answer   jsonb;
     v_state    text;
 BEGIN
-    SELECT * INTO STRICT v_route FROM app.routes r WHERE r.name = p_route;
+    SELECT * INTO v_route FROM app.routes r WHERE r.name = p_route;
+    IF NOT FOUND THEN
+        status := 404;
+        reason := 'not_found';
+        RETURN;
+    END IF;
     SELECT * INTO v_who FROM app.session_of(p_session);
     IF NOT FOUND THEN
         status := 401;
