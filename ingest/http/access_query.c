@@ -2,13 +2,13 @@
 
 #include <string.h>
 
-#include "ingest/http/percent.h"
+#include "shared/base/percent.h"
 
 /* A decoded copy, or NULL. */
 static char *decode(const char *text, size_t length, struct arena *arena)
 {
     char *copy = (char *)(uintptr_t)arena_text(arena, text, length).bytes;
-    return http_percent_decode(copy, true) ? copy : NULL;
+    return percent_decode(copy, true) ? copy : NULL;
 }
 
 static bool add_pair(json_t *object, const char *pair, size_t length, struct arena *arena,

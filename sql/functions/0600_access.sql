@@ -233,16 +233,16 @@ DECLARE
     v_answer   jsonb;
     v_state    text;
 BEGIN
-    SELECT * INTO v_route FROM app.routes r WHERE r.name = p_route;
-    IF NOT FOUND THEN
-        status := 404;
-        reason := 'not_found';
-        RETURN;
-    END IF;
     SELECT * INTO v_who FROM app.session_of(p_session);
     IF NOT FOUND THEN
         status := 401;
         reason := 'sign_in';
+        RETURN;
+    END IF;
+    SELECT * INTO v_route FROM app.routes r WHERE r.name = p_route;
+    IF NOT FOUND THEN
+        status := 404;
+        reason := 'not_found';
         RETURN;
     END IF;
     SELECT coalesce(array_agg(m.partner_id), '{}') INTO v_partners FROM app.memberships_of(v_who.user_id) m
@@ -334,6 +334,11 @@ BEGIN
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.name);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mh_writer, mh_reader, mh_partner, mh_staff', f.name);
     END LOOP;
+    -- It runs when the transaction ends, as whoever that is.
+    GRANT CREATE ON SCHEMA app TO mh_writer;
+    ALTER FUNCTION app.on_owner_changed() SECURITY DEFINER;
+    ALTER FUNCTION app.on_owner_changed() OWNER TO mh_writer;
+    REVOKE CREATE ON SCHEMA app FROM mh_writer;
     GRANT EXECUTE ON FUNCTION authz.enter(text, int[], text[]), authz.partner_ids() TO mh_writer, mh_staff;
     ALTER FUNCTION api.request(text, bytea, text, text, text, jsonb, jsonb, jsonb) OWNER TO mh_writer;
     REVOKE ALL ON FUNCTION api.request(text, bytea, text, text, text, jsonb, jsonb, jsonb) FROM PUBLIC;
