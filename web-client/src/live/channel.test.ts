@@ -132,27 +132,27 @@ describe('a check', () => {
 });
 
 describe('a log', () => {
-    function read(): { channel: Channel<unknown>; rows: unknown[]; missed: () => number } {
-        const rows: unknown[] = [];
+    function read(): { channel: Channel<unknown>; entries: unknown[]; missed: () => number } {
+        const entries: unknown[] = [];
         let missed = 0;
         const channel = new Channel<unknown>('audit:platform');
-        channel.readers.add({ row: (row) => rows.push(row), missed: () => void (missed += 1) });
-        return { channel, rows, missed: () => missed };
+        channel.readers.add({ entry: (data) => entries.push(data), missed: () => void (missed += 1) });
+        return { channel, entries, missed: () => missed };
     }
 
-    test('hands on its rows in order, and is known to be right where they end', () => {
-        const { channel, rows } = read();
+    test('hands on its entries in order, and is known to be right where they end', () => {
+        const { channel, entries } = read();
         const lost = vi.fn();
         channel.open(4, false);
         channel.append({ id: 'a' }, 5);
         channel.append({ id: 'b' }, 6);
         channel.check({ t: 'check', to: 6 }, lost);
-        expect(rows).toEqual([{ id: 'a' }, { id: 'b' }]);
+        expect(entries).toEqual([{ id: 'a' }, { id: 'b' }]);
         expect(lost).not.toHaveBeenCalled();
         expect(channel.hasState.peek()).toBe(true);
     });
 
-    test('is followed anew when a check knows of more rows than came', () => {
+    test('is followed anew when a check knows of more entries than came', () => {
         const { channel } = read();
         const lost = vi.fn();
         channel.open(4, false);
@@ -160,7 +160,7 @@ describe('a log', () => {
         expect(lost).toHaveBeenCalledWith('mismatch');
     });
 
-    test('says that rows may be missing unless the hub sent them all', () => {
+    test('says that entries may be missing unless the hub sent them all', () => {
         const { channel, missed } = read();
         channel.open(4, false);
         expect(missed()).toBe(1);

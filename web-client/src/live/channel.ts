@@ -29,10 +29,10 @@ export type Frame =
     | { t: 'state'; at: number; [member: string]: Json }
     | { t: 'patch'; at: number; from: number; to: number; p: Json };
 
-/** Who reads a channel that is a log: it has no document, only rows. */
+/** Who reads a channel that is a log: it has no document, only entries, each of which comes once and in order. */
 export interface LogReader {
-    row: (row: unknown) => void;
-    /** There may be rows that nobody was told of: read the list again. */
+    entry: (data: unknown) => void;
+    /** There may be entries that nobody was told of: read the list again. */
     missed: () => void;
 }
 
@@ -115,9 +115,9 @@ export class Channel<T> {
         if (!recovered) for (const reader of this.readers) reader.missed();
     }
 
-    append(row: unknown, offset = this.#offset): void {
+    append(data: unknown, offset = this.#offset): void {
         this.#offset = Math.max(this.#offset, offset);
-        for (const reader of this.readers) reader.row(row);
+        for (const reader of this.readers) reader.entry(data);
     }
 
     /** `offset` is the position of a state; a patch names its own. */

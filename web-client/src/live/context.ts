@@ -1,5 +1,5 @@
 import { createContext } from 'preact';
-import { useContext, useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { useContext, useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Channel, LogReader } from './channel';
 import type { LiveClient } from './client';
 
@@ -19,19 +19,22 @@ export function useChannel<T>(name: string): Channel<T> {
     return channel;
 }
 
-/** Follows a channel that is a log. `reader` may be another one at each rendering. */
-export function useLog(name: string, reader: LogReader): Channel<unknown> {
-    const now = useRef(reader);
-    now.current = reader;
-    const channel = useChannel<unknown>(name);
-    // Before the hub can have answered: what it answers is the reader's.
-    useLayoutEffect(() => {
+/** Reads a log for as long as the component is on the page; `undefined` reads nothing. */
+export function useLog(name: string | undefined, reader: LogReader): void {
+    const live = useContext(LiveContext);
+    const latest = useRef(reader);
+    latest.current = reader;
+    useEffect(() => {
+        if (!live || name === undefined) return undefined;
         const own: LogReader = {
-            row: (row) => now.current.row(row),
-            missed: () => now.current.missed(),
+            entry: (data) => latest.current.entry(data),
+            missed: () => latest.current.missed(),
         };
+        const channel = live.acquire<unknown>(name);
         channel.readers.add(own);
-        return () => void channel.readers.delete(own);
-    }, [channel]);
-    return channel;
+        return () => {
+            channel.readers.delete(own);
+            live.release(name);
+        };
+    }, [live, name]);
 }
