@@ -337,6 +337,35 @@ $$;
 
 -- ---- Of metricsctl ---------------------------------------------------------------------------------
 
+-- The operator alone gives the scope events:historical.
+CREATE FUNCTION api.key_create(p_partner_code text, p_name text, p_environment int, p_public_id text, p_sha256 bytea,
+                               p_scopes text[], p_rate int, p_expires timestamptz, p_ip_allow cidr[], p_max_seats int)
+RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+    v_key   app.api_keys;
+    v_wrong text := (SELECT s FROM unnest(p_scopes) s
+                     WHERE s <> 'events:historical' AND s NOT IN (SELECT k.scope FROM app.known_scopes() k) LIMIT 1);
+BEGIN
+    IF v_wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'no scope %', v_wrong USING ERRCODE = 'check_violation';
+    ELSIF p_expires <= clock_timestamp() THEN
+        RAISE EXCEPTION 'a key must expire in the future' USING ERRCODE = 'check_violation';
+    END IF;
+    INSERT INTO app.api_keys (partner_id, name, environment, public_id, secret_sha256, scopes, rate_limit, expires_at,
+                              ip_allow, max_seats)
+    SELECT p.partner_id, p_name, p_environment, p_public_id, p_sha256, coalesce(p_scopes, '{events:write}'),
+           coalesce(p_rate, 0), p_expires, coalesce(p_ip_allow, '{}'), p_max_seats
+    FROM app.partners p WHERE p.code = p_partner_code
+    RETURNING * INTO v_key;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no partner %', p_partner_code USING ERRCODE = 'no_data_found';
+    END IF;
+    PERFORM app.key_emit(v_key.key_id, 'created');
+    PERFORM app.audit('key.create', 'key', v_key.public_id, v_key.partner_id, NULL, app.key_audited(v_key.key_id));
+    RETURN v_key.key_id;
+END
+$$;
+
 CREATE FUNCTION api.key_rotate(p_public_id text, p_overlap_seconds bigint, p_new_id text, p_sha256 bytea) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
@@ -377,6 +406,7 @@ RESET ROLE;
 DO $$
 DECLARE
     f record;
+    w text;
 BEGIN
     FOR f IN SELECT p.oid::regprocedure AS name, p.pronamespace = 'app'::regnamespace AS inside FROM pg_catalog.pg_proc p
              WHERE p.pronamespace = 'app'::regnamespace
@@ -389,10 +419,14 @@ BEGIN
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.name);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mh_writer, mh_partner, mh_staff', f.name);
     END LOOP;
+    FOREACH w IN ARRAY ARRAY[
+        'api.key_create(text, text, int, text, bytea, text[], int, timestamptz, cidr[], int)',
+        'api.key_rotate(text, bigint, text, bytea)', 'api.keys(text)']
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO mh_writer', w);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', w);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mh_admin', w);
+    END LOOP;
 END
 $$;
-ALTER FUNCTION api.key_rotate(text, bigint, text, bytea) OWNER TO mh_writer;
-ALTER FUNCTION api.keys(text) OWNER TO mh_writer;
-REVOKE ALL ON FUNCTION api.key_rotate(text, bigint, text, bytea), api.keys(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION api.key_rotate(text, bigint, text, bytea), api.keys(text) TO mh_admin;
 GRANT EXECUTE ON FUNCTION app.ms(timestamptz) TO mh_partner, mh_staff;
