@@ -19,6 +19,7 @@ LANGUAGE sql STABLE AS $$
     LEFT JOIN LATERAL (SELECT m.role, r.status
                        FROM app.memberships m JOIN app.partners r ON r.partner_id = m.partner_id
                        WHERE m.partner_id = t.partner_id AND m.user_id = p.user_id AND r.status <> 'churned'
+                         AND m.suspended_at IS NULL
                          AND (m.expires_at IS NULL OR m.expires_at > now()) OFFSET 0) m ON true
     WHERE t.thread_id = p_thread AND (u.kind = 'staff' OR m.role IS NOT NULL)
 $$;

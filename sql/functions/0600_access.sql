@@ -187,7 +187,8 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
     SELECT p.partner_id, p.code, p.name, p.status, m.role,
            app.role_permissions_of('partner.' || m.role, m.custom_role_id)
     FROM app.memberships m JOIN app.partners p ON p.partner_id = m.partner_id
-    WHERE m.user_id = p_user AND p.status <> 'churned' AND (m.expires_at IS NULL OR m.expires_at > now())
+    WHERE m.user_id = p_user AND p.status <> 'churned' AND m.suspended_at IS NULL
+      AND (m.expires_at IS NULL OR m.expires_at > now())
 $$;
 
 -- Of these permissions those by which one only looks; nobody reads messages through somebody else's eyes.

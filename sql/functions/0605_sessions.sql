@@ -13,8 +13,7 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
                 SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                            'code', m.code, 'name', m.name, 'role', m.role,
                            'permissions', CASE WHEN p_watched THEN to_jsonb(app.watching(m.permissions))
-                                          WHEN c.custom_role_id IS NOT NULL THEN to_jsonb(m.permissions) END,
-                           'suspended', CASE m.status WHEN 'suspended' THEN true END))
+                                          WHEN c.custom_role_id IS NOT NULL THEN to_jsonb(m.permissions) END))
                        ORDER BY m.code)
                 FROM app.memberships_of(u.user_id) m
                 JOIN app.memberships c ON c.partner_id = m.partner_id AND c.user_id = u.user_id), '[]')) END
@@ -178,6 +177,15 @@ BEGIN
 END
 $$;
 
+-- Whether nobody has had this account yet, nor has it a place in another partner (somebody imported it).
+CREATE OR REPLACE FUNCTION app.is_unused(p_user app.users, p_partner int) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT p_partner IS NOT NULL AND p_user.kind = 'member' AND p_user.status = 'active'
+       AND p_user.last_login_at IS NULL AND p_user.password_hash IS NULL
+       AND NOT EXISTS (SELECT FROM app.memberships m
+                       WHERE m.user_id = p_user.user_id AND m.partner_id IS DISTINCT FROM p_partner)
+$$;
+
 -- Spends an invitation, once. A new person gets an account with the password (may be NULL: he then needs
 -- links) and a session: the principal. Who has an account already is made a member and gets
 -- {"sign_in": true} and no session: the token went through the hands of who invited him. No row:
@@ -206,6 +214,11 @@ BEGIN
                 CASE WHEN v_in.partner_id IS NULL THEN v_in.role END,
                 coalesce(nullif(left(btrim(p_name), 120), ''), v_in.name), v_in.email, p_password_hash)
         RETURNING * INTO v_user;
+    ELSIF app.is_unused(v_user, v_in.partner_id) THEN
+        v_is_new := true;
+        UPDATE app.users u
+        SET password_hash = p_password_hash, name = coalesce(nullif(left(btrim(p_name), 120), ''), u.name)
+        WHERE u.user_id = v_user.user_id;
     ELSIF v_in.partner_id IS NULL OR v_user.kind = 'staff' OR v_user.status <> 'active' THEN
         UPDATE app.invitations SET accepted_at = NULL WHERE token_hash = p_token_hash;
         RETURN;
@@ -246,7 +259,7 @@ BEGIN
     END LOOP;
     FOR f IN SELECT p.oid::regprocedure AS name FROM pg_catalog.pg_proc p
              WHERE p.pronamespace = 'app'::regnamespace
-               AND p.proname IN ('access_json', 'principal_of', 'session_start', 'totp_spend')
+               AND p.proname IN ('access_json', 'principal_of', 'session_start', 'totp_spend', 'is_unused')
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO mh_owner', f.name);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.name);
