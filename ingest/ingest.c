@@ -128,6 +128,8 @@ static int open_storage(struct ingest *ingest)
         error = maintenance_open(loop, ingest->background, &ingest->maintenance);
     if (!error)
         error = request_log_open(loop, ingest->background, ingest->counters, &ingest->request_log);
+    if (!error)
+        error = key_usage_open(loop, ingest->background, ingest->publisher, &ingest->key_usage);
     if (error)
         log_error("database: %s", strerror(-error));
     return error;
@@ -250,7 +252,7 @@ static void ingest_close(struct ingest *ingest)
 {
     const void *const parts[] = {ingest->batcher,     ingest->control,   ingest->background,
                                  ingest->maintenance, ingest->key_watch, ingest->request_log,
-                                 ingest->publisher};
+                                 ingest->key_usage,   ingest->publisher};
     ingest->closing_parts = 3; /* the two timers and, if it came up, the server */
     for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
         ingest->closing_parts += parts[i] != NULL;
@@ -268,9 +270,20 @@ static void ingest_close(struct ingest *ingest)
         publisher_close(ingest->publisher, on_part_closed, ingest);
     if (ingest->request_log)
         request_log_close(ingest->request_log, on_part_closed, ingest);
+    if (ingest->key_usage)
+        key_usage_close(ingest->key_usage, on_part_closed, ingest);
     ingest->request_log = NULL; /* requests that end later are not recorded */
+    ingest->key_usage = NULL;
     uv_close((uv_handle_t *)&ingest->drain, on_timer_closed);
     uv_close((uv_handle_t *)&ingest->gauges, on_timer_closed);
+}
+
+/* Whether something is still being written down. Both are asked, since both have to begin. */
+static bool flush_records(struct ingest *ingest)
+{
+    bool requests = request_log_flush(ingest->request_log);
+    bool use = key_usage_flush(ingest->key_usage);
+    return requests || use;
 }
 
 static void on_drain_tick(uv_timer_t *timer)
@@ -279,8 +292,7 @@ static void on_drain_tick(uv_timer_t *timer)
     int64_t now_us = time_monotonic_us();
     bool late = now_us >= ingest->drain_deadline_us;
     unsigned open = http_server_open_requests(ingest->server);
-    if (!late &&
-        (open > 0 || now_us < ingest->drain_least_us || request_log_flush(ingest->request_log)))
+    if (!late && (open > 0 || now_us < ingest->drain_least_us || flush_records(ingest)))
         return;
     if (open)
         log_warning("%u requests were cut off after the drain timeout", open);

@@ -17,6 +17,7 @@
 #include "ingest/http/server.h"
 #include "ingest/ingest_settings.h"
 #include "ingest/publish/publisher.h"
+#include "ingest/timers/key_usage.h"
 #include "ingest/timers/key_watch.h"
 #include "ingest/timers/maintenance.h"
 #include "ingest/timers/request_log.h"
@@ -32,7 +33,7 @@ struct ingest {
     struct counters *counters; /* in this worker's slot */
 
     struct pg_pool *control;    /* keys, sessions, rejects: short queries that requests wait for */
-    struct pg_link *background; /* maintenance, request log */
+    struct pg_link *background; /* maintenance, request log, use of keys */
     struct batcher *batcher;
     struct rejects *rejects;
     struct publisher *publisher;
@@ -40,6 +41,7 @@ struct ingest {
     struct request_log *request_log;
     struct keys *keys;
     struct key_watch *key_watch;
+    struct key_usage *key_usage;
     struct rate_table *sign_ins, *messages;
     struct files *files;
     struct http_server *server;
@@ -52,7 +54,7 @@ struct ingest {
 
     int64_t program_started_us;                                      /* before the first worker */
     int64_t started_us, postgres_down_since_us, redis_down_since_us; /* wall clock; 0: up */
-    int64_t listen_latest_us; /* monotonic */
+    int64_t listen_latest_us;                                        /* monotonic */
     uv_timer_t drain;
     uv_timer_t gauges;                         /* keeps them fresh for the other workers */
     int64_t drain_least_us, drain_deadline_us; /* monotonic; 0: not draining */

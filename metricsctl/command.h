@@ -29,7 +29,9 @@ struct command {
     X("partner status", "suspend a partner, or take it back", command_partner_status)              \
     X("user create", "create a user", command_user_create)                                         \
     X("key create", "create an API key of a partner and show it once", command_key_create)         \
+    X("key rotate", "replace an API key by a new one, shown once", command_key_rotate)             \
     X("key revoke", "revoke an API key", command_key_revoke)                                       \
+    X("key list", "list the API keys", command_key_list)                                           \
     X("thread create", "create a thread of messages", command_thread_create)                       \
     X("thread join", "let a user take part in a thread", command_thread_join)                      \
     X("thread leave", "end a user's part in a thread", command_thread_leave)                       \

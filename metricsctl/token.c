@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "metricsctl/command.h"
+#include "shared/access/principal_json.h"
 #include "shared/access/token.h"
 #include "shared/base/time.h"
 #include "shared/postgres/pg_client.h"
@@ -46,51 +47,6 @@ static const struct settings_table table = {
     NAME, "Prints a token with which a client connects to metrics-hub as the user.", settings,
     ARRAY_LENGTH(settings)};
 
-static void copy_text(char *out, size_t size, const json_t *object, const char *member)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-
-    snprintf(out, size, "%s", text ? text : "");
-}
-
-static bool role_of(const char *scope, const json_t *name, enum role *ret_role)
-{
-    char text[64];
-
-    snprintf(text, sizeof(text), "%s.%s", scope, json_string_value(name));
-    return json_is_string(name) && role_parse(text, ret_role) == 0;
-}
-
-static bool fill_partners(const json_t *partners, struct principal *principal)
-{
-    size_t count = json_array_size(partners);
-
-    if (count > PRINCIPAL_MAX_PARTNERS)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        const json_t *partner = json_array_get(partners, i);
-        struct principal_partner *out = &principal->partners[i];
-        copy_text(out->code, sizeof(out->code), partner, "code");
-        if (!role_of("partner", json_object_get(partner, "role"), &out->role))
-            return false;
-    }
-    principal->partner_count = count;
-    return true;
-}
-
-/* False if the JSON is not a principal of the form that api.user_principal gives. */
-static bool fill_principal(const json_t *json, struct principal *principal)
-{
-    const json_t *staff = json_object_get(json, "staff");
-
-    copy_text(principal->user_id, sizeof(principal->user_id), json, "user");
-    copy_text(principal->name, sizeof(principal->name), json, "name");
-    principal->is_staff = staff != NULL;
-    if (staff && !role_of("staff", staff, &principal->staff_role))
-        return false;
-    return principal->user_id[0] && fill_partners(json_object_get(json, "partners"), principal);
-}
-
 /* The token is no browser's session; its id only tells tokens apart. */
 static void fill_session(struct principal *principal)
 {
@@ -115,7 +71,7 @@ static int load_principal(const struct options *options, struct principal *princ
         command_failed(NAME, "there is no active user %s", options->user);
     } else {
         json_t *json = json_loads(pg_client_text(client, 0, 0), JSON_REJECT_DUPLICATES, NULL);
-        if (fill_principal(json, principal))
+        if (principal_from_json(json, principal) == 0)
             rc = EXIT_DONE;
         else
             command_failed(NAME, "this release does not know the role of %s", options->user);

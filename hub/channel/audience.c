@@ -115,7 +115,7 @@ static enum recovery recover(struct channel *channel, const struct view *view,
 static void join(struct channel *channel, struct subscriber *subscriber)
 {
     struct buffer missed = BUFFER_INIT;
-    if (channel_is_log(channel) && !members_find(channel->members, subscriber->user)) {
+    if (channel_has_members(channel) && !members_find(channel->members, subscriber->user)) {
         leave(subscriber);
         subscriber->ops->absent(subscriber);
         return;

@@ -5,7 +5,8 @@
  * each second if time alone moved something. All views publish together, so the difference is
  * computed once and only redacted per view.
  *
- * `thread:…` is a log: each row is published, as it is, to those who take part.
+ * `thread:…`, `audit:…` and `keys:…` are logs: each row is published, as it is, of a thread to
+ * those who take part, of the others to whoever may read them at all.
  *
  * Subscribers embed `struct subscriber` and are told through its ops; a callback may detach its own
  * subscriber. Lives on the hub's loop, owned by `channels`. */
@@ -81,6 +82,12 @@ static inline bool channel_is_metrics(const struct channel *channel)
 }
 
 static inline bool channel_is_log(const struct channel *channel)
+{
+    return channel->parsed.kind != CHANNEL_METRICS && channel->parsed.kind != CHANNEL_JOBS;
+}
+
+/* Its readers are those on a list. */
+static inline bool channel_has_members(const struct channel *channel)
 {
     return channel->parsed.kind == CHANNEL_THREAD;
 }

@@ -16,7 +16,7 @@ struct job_state;
 struct members;
 struct metric_scope;
 
-enum snapshot_kind { SNAPSHOT_METRICS, SNAPSHOT_JOBS, SNAPSHOT_MEMBERS };
+enum snapshot_kind { SNAPSHOT_METRICS, SNAPSHOT_JOBS, SNAPSHOT_MEMBERS, SNAPSHOT_POSITION };
 
 struct snapshot_request {
     enum snapshot_kind kind;

@@ -19,22 +19,29 @@ static struct log_limit query_limit = {.interval_ms = 1000};
 static void read_begin(struct feed *feed);
 static void on_snapshot(void *owner, const struct pg_result *result);
 static void on_members(void *owner, const struct pg_result *result);
+static void on_position(void *owner, const struct pg_result *result);
 
 void feed_name(const struct channel_name *channel, char out[FEED_NAME_SIZE])
 {
-    if (channel->kind == CHANNEL_THREAD)
+    static const char *const namespaces[] = {[CHANNEL_METRICS] = "feed",
+                                             [CHANNEL_JOBS] = "feed",
+                                             [CHANNEL_THREAD] = "thread",
+                                             [CHANNEL_AUDIT] = "audit",
+                                             [CHANNEL_KEYS] = "keys"};
+    if (channel->kind == CHANNEL_CONTROL)
+        (void)snprintf(out, FEED_NAME_SIZE, "%s", FEED_CONTROL);
+    else if (channel->kind == CHANNEL_THREAD)
         (void)snprintf(out, FEED_NAME_SIZE, "thread:%s", channel->id);
-    else if (channel->platform)
-        (void)snprintf(out, FEED_NAME_SIZE, "%s", FEED_PLATFORM);
     else
-        (void)snprintf(out, FEED_NAME_SIZE, "feed:partner:%s", channel->code);
+        (void)snprintf(out, FEED_NAME_SIZE, "%s:%s%s", namespaces[channel->kind],
+                       channel->platform ? FEED_SCOPE_PLATFORM : "partner:", channel->code);
 }
 
 struct feed *feed_new(const struct channel_name *channel, uv_loop_t *loop, struct pg_pool *pool,
                       struct hub_stats *stats)
 {
     struct feed *feed = memory_zalloc(sizeof(*feed));
-    feed->log = channel->kind == CHANNEL_THREAD;
+    feed->log = channel->kind != CHANNEL_METRICS && channel->kind != CHANNEL_JOBS;
     feed->platform = channel->platform;
     (void)snprintf(feed->scope, sizeof(feed->scope), "%s",
                    channel->platform ? FEED_SCOPE_PLATFORM : channel->code);
@@ -201,6 +208,9 @@ static void ask_snapshot(struct feed_consumer *consumer)
         return;
     if (consumer->request.kind == SNAPSHOT_MEMBERS)
         consumer->query = feed_db_thread_members(feed->pool, feed->name, on_members, consumer);
+    else if (consumer->request.kind == SNAPSHOT_POSITION)
+        consumer->query =
+            feed_db_heads(feed->pool, (const char *const[]){feed->name}, 1, on_position, consumer);
     else if (consumer->request.kind == SNAPSHOT_METRICS)
         consumer->query =
             feed_db_metrics_snapshot(feed->pool, feed->scope, false, on_snapshot, consumer);
@@ -319,6 +329,24 @@ static void on_members(void *owner, const struct pg_result *result)
     feed->stats->snapshots++;
     place(consumer, &snapshot);
     free(snapshot.members);
+}
+
+/* A log without members has no state but its head. */
+static void on_position(void *owner, const struct pg_result *result)
+{
+    struct feed_consumer *consumer = owner;
+    struct feed *feed = consumer->feed;
+    if (query_failed(consumer, result) || consumer->loaded)
+        return;
+    const char *epoch = pg_result_rows(result) ? pg_result_text(result, 0, 1, NULL) : NULL;
+    if (!epoch) {
+        consumer->ops->absent(consumer);
+        return;
+    }
+    struct snapshot snapshot = {.seq = pg_result_i64(result, 0, 2, 0)};
+    (void)snprintf(snapshot.epoch, sizeof(snapshot.epoch), "%s", epoch);
+    feed->stats->snapshots++;
+    place(consumer, &snapshot);
 }
 
 static void on_snapshot(void *owner, const struct pg_result *result)

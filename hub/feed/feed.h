@@ -1,7 +1,8 @@
-/* Follows one channel log (`feed:partner:<CODE>`, `feed:platform`, or a log that clients read,
- * `thread:<id>`): exactly once, in order, with no gap. Redis brings rows fast and may lose any of
- * them; a jump in the sequence, or a head in Postgres that is further than the feed, is filled from
- * the log; a log that no longer reaches back, or another epoch, starts again from a snapshot.
+/* Follows one channel log (`feed:partner:<CODE>`, `feed:platform`, or one whose rows are passed on
+ * as they are, `thread:<id>`, `audit:…`, `keys:…`, `ctl:authz`): exactly once, in order, with no
+ * gap. Redis brings rows fast and may lose any of them; a jump in the sequence, or a head in
+ * Postgres that is further than the feed, is filled from the log; a log that no longer reaches
+ * back, or another epoch, starts again from a snapshot.
  *
  * Consumers (the states of channels) attach to a feed. Each is filled by its own snapshot, whose
  * position may differ from the others': the feed stands at the lowest, and a row goes only to those
@@ -20,6 +21,7 @@
 #include "shared/base/list.h"
 
 #define FEED_PLATFORM "feed:platform"
+#define FEED_CONTROL "ctl:authz"
 #define FEED_SCOPE_PLATFORM "platform"
 #define FEED_PAGE_ROWS 500
 #define FEED_PENDING_MAX 1024
@@ -41,7 +43,7 @@ struct feed_consumer_ops {
     void (*changed)(struct feed_consumer *consumer);
     /* The state is void: another epoch. A snapshot follows. */
     void (*reset)(struct feed_consumer *consumer);
-    /* There is no such partner or thread. */
+    /* There is no such log: no such partner or thread. */
     void (*absent)(struct feed_consumer *consumer);
     /* Others take part in the thread than before; takes them over. */
     void (*members)(struct feed_consumer *consumer, struct members *members);

@@ -16,7 +16,6 @@
 #define PRESENCE_PREFIX "presence:"
 #define HEADS_LATE_US 3000000
 #define FEED_PREFIX "feed:"
-#define LOG_PREFIX "thread:"
 /* While a partner's name is unknown, the directory is asked again at this many polls. */
 #define NAMES_POLLS 5
 
@@ -44,10 +43,21 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+/* Logs whose rows are passed on as they are. */
+static bool is_log(const char *channel)
+{
+    static const char *const prefixes[] = {"thread:", "audit:", "keys:", "ctl:"};
+    for (size_t i = 0; i < ARRAY_LENGTH(prefixes); i++) {
+        if (starts_with(channel, prefixes[i]))
+            return true;
+    }
+    return false;
+}
+
 static void on_row(struct feeds *feeds, const char *channel, const char *bytes, size_t length)
 {
     struct feed_message message;
-    bool log = starts_with(channel, LOG_PREFIX);
+    bool log = is_log(channel);
     feeds->stats->feed_messages++;
     if (!find(feeds, channel) && (log || !find(feeds, FEED_PLATFORM)))
         return; /* nobody looks: not worth decoding */
@@ -70,7 +80,7 @@ static void on_row(struct feeds *feeds, const char *channel, const char *bytes, 
 static void on_message(void *owner, const char *channel, const char *bytes, size_t length)
 {
     const struct feeds *feeds = owner;
-    if (starts_with(channel, FEED_PREFIX) || starts_with(channel, LOG_PREFIX))
+    if (starts_with(channel, FEED_PREFIX) || is_log(channel))
         on_row(owner, channel, bytes, length);
     else if (starts_with(channel, PRESENCE_PREFIX) && feeds->on_presence)
         feeds->on_presence(feeds->on_presence_owner, channel + strlen(PRESENCE_PREFIX), bytes,

@@ -39,9 +39,18 @@ static bool sees_all(const struct subscription *subscription)
     return subscription->session->principal->is_staff || is_thread(subscription);
 }
 
+/* Who reads a trail is nobody's business. */
+static bool has_presence(const struct subscription *subscription)
+{
+    const struct channel *channel = subscription->subscriber.channel;
+    return !channel_is_log(channel) || channel_has_members(channel);
+}
+
 void attendance_begin(struct subscription *subscription)
 {
     const struct session *session = subscription->session;
+    if (!has_presence(subscription))
+        return;
     const struct principal *principal = session->principal;
     const struct presence_who who = {.client = session->client,
                                      .user = principal->user_id,
@@ -68,6 +77,8 @@ void attendance_ask(struct session *session, const struct command *command)
         subscription_find(session, command->channel.bytes, command->channel.length);
     if (subscription && subscription->presence)
         presence_ask(subscription->presence, command->id, command->method == METHOD_PRESENCE_STATS);
+    else if (subscription && subscription->subscriber.view && !has_presence(subscription))
+        session_reply_error(session, command->id, PROTOCOL_ERROR_NOT_AVAILABLE);
     else
         session_reply_error(session, command->id, PROTOCOL_ERROR_UNKNOWN_CHANNEL);
 }

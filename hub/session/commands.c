@@ -18,23 +18,12 @@
 
 /* ---- who is it ---- */
 
-/* Roles of a member: one per partner, so its permissions are those that any of them gives. */
-static bool principal_has(const struct principal *principal, enum permission permission)
-{
-    if (principal->is_staff)
-        return role_has(principal->staff_role, permission);
-    for (size_t i = 0; i < principal->partner_count; i++) {
-        if (role_has(principal->partners[i].role, permission))
-            return true;
-    }
-    return false;
-}
-
 static void append_permissions(const struct principal *principal, struct buffer *out)
 {
+    uint64_t permissions = principal_permissions(principal);
     bool first = true;
     for (int permission = 0; permission < PERMISSION_COUNT; permission++) {
-        if (!principal_has(principal, (enum permission)permission))
+        if (!(permissions & PERMISSION_BIT(permission)))
             continue;
         buffer_printf(out, "%s\"%s\"", first ? "" : ",",
                       permission_text((enum permission)permission));

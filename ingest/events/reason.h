@@ -33,6 +33,8 @@
     X(LOCKED, "thread_locked", 403, "The thread is locked")                                        \
     X(READ_ONLY, "read_only", 403, "The role may read but not write")                              \
     X(SCOPE, "insufficient_scope", 403, "The API key lacks a scope")                               \
+    X(ADDRESS, "ip_not_allowed", 403, "The API key is not for use from this address")              \
+    X(SEAT_LIMIT, "seat_limit", 403, "All seats of the API key are taken")                         \
     X(SIGN_IN, "sign_in_required", 401, "Sign in first")                                           \
     X(LINK_INVALID, "link_invalid", 401, "The sign-in link is used, expired or unknown")           \
     X(ORIGIN, "origin_not_allowed", 403, "The request came from another site")                     \

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "ingest/events/cloudevents.h"
+#include "ingest/http/key_seats.h"
 #include "ingest/http/problem.h"
 #include "ingest/http/router.h"
 #include "ingest/ingest.h"
@@ -21,6 +22,7 @@ struct submission {
     struct event_batch batch;
     struct event_group group;
     struct reject_group rejects;
+    struct seat_claim seats;
 };
 
 struct ce_headers {
@@ -118,14 +120,20 @@ static enum reason overall(const struct event_batch *batch)
     return batch->single || first == REASON_SUSPENDED ? first : REASON_ALL_REJECTED;
 }
 
-static void count_rejected(struct counters *counters, const struct event_batch *batch)
+/* The verdicts are final. */
+static void count_verdicts(struct submission *submission)
 {
+    const struct event_batch *batch = &submission->batch;
+    struct counters *counters = submission->ingest->counters;
+    unsigned accepted = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
+        accepted += batch->events[i].status == EVENT_ACCEPTED;
         if (batch->events[i].status != EVENT_REJECTED)
             continue;
         counters->rejected++;
         counters->rejected_for[batch->events[i].reason]++;
     }
+    key_usage_add(submission->ingest->key_usage, submission->request->key, 0, accepted);
 }
 
 static void reply_verdicts(struct submission *submission)
@@ -134,7 +142,7 @@ static void reply_verdicts(struct submission *submission)
     const struct event_batch *batch = &submission->batch;
     struct buffer *out = &request->reply.body;
     enum reason reason = overall(batch);
-    count_rejected(submission->ingest->counters, batch);
+    count_verdicts(submission);
     if (reason == REASON_NONE) {
         buffer_append_text(out, "{");
         write_verdicts(out, batch);
@@ -219,6 +227,32 @@ static void submit(struct submission *submission)
                      NULL);
 }
 
+static void on_seats(struct seat_claim *claim, enum reason failure)
+{
+    struct submission *submission = claim->owner;
+    if (failure == REASON_NONE)
+        submit(submission);
+    else
+        http_problem(submission->request, failure,
+                     "the seats of the API key cannot be checked now; send the same events again",
+                     NULL);
+}
+
+static void claim_seats(struct submission *submission)
+{
+    struct http_request *request = submission->request;
+    submission->seats = (struct seat_claim){
+        .pool = submission->ingest->control,
+        .key = request->key,
+        .arena = &request->arena,
+        .events = submission->batch.events,
+        .count = submission->batch.count,
+        .on_done = on_seats,
+        .owner = submission,
+    };
+    seat_claim(&submission->seats);
+}
+
 /* Whether the key's bucket has room for the events; answers 429 if not. */
 static bool within_rate(struct submission *submission)
 {
@@ -294,6 +328,10 @@ void events_post(struct ingest *ingest, struct http_request *request)
     reason = decode(submission, mode, &headers);
     if (reason != REASON_NONE)
         http_problem(request, reason, NULL, NULL);
-    else if (within_rate(submission))
+    else if (!within_rate(submission))
+        return;
+    else if (request->key->max_seats)
+        claim_seats(submission);
+    else
         submit(submission);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ingest/http/key_seats.h"
+#include "ingest/http/networks.h"
 #include "ingest/http/problem.h"
 #include "ingest/http/request.h"
 #include "shared/base/log.h"
@@ -48,8 +50,11 @@ struct keys *keys_new(struct pg_pool *pool, struct counters *counters)
 
 void key_unref(struct key *key)
 {
-    if (key && --key->references == 0)
-        free(key);
+    if (!key || --key->references)
+        return;
+    key_seats_clear(key);
+    networks_free(key->networks);
+    free(key);
 }
 
 static void key_evict(struct keys *keys, struct key *key)
@@ -94,6 +99,7 @@ static struct key *key_get(struct keys *keys, const char *public_id)
     key = memory_zalloc(sizeof(*key));
     list_init(&key->link);
     list_init(&key->waiting);
+    list_init(&key->use.link);
     memcpy(key->public_id, public_id, sizeof(key->public_id));
     key->references = 1;
     key->cached = true;
@@ -109,7 +115,8 @@ static bool key_fresh(const struct key *key)
 
 /* Why the presented key may not be used. Whether a public id exists, and what became of it, is told
  * only to who has its secret. */
-static enum reason key_judge(const struct key *key, const struct attempt *attempt)
+static enum reason key_judge(const struct key *key, const struct attempt *attempt,
+                             const char *address)
 {
     bool same = api_key_hash_equal(&attempt->presented, key->hash);
     if (!key->known || !same || key->environment != (int)attempt->presented.environment)
@@ -118,15 +125,24 @@ static enum reason key_judge(const struct key *key, const struct attempt *attemp
         return REASON_KEY_REVOKED;
     if (key->expires_ms && key->expires_ms <= time_wall_ms())
         return REASON_KEY_EXPIRED;
+    if (key->networks && !networks_contain(key->networks, address))
+        return REASON_ADDRESS;
     if (key->suspended)
         return REASON_SUSPENDED;
     return (key->scopes & attempt->scopes) == attempt->scopes ? REASON_NONE : REASON_SCOPE;
 }
 
+/* Who has the secret: what he does is written to the key's account. */
+static bool is_holder(enum reason reason)
+{
+    return reason == REASON_NONE || reason == REASON_ADDRESS || reason == REASON_SUSPENDED ||
+           reason == REASON_SCOPE;
+}
+
 static void decide(struct key *key, struct http_request *request, const struct attempt *attempt)
 {
-    enum reason reason = key_judge(key, attempt);
-    if (reason == REASON_NONE || reason == REASON_SUSPENDED || reason == REASON_SCOPE) {
+    enum reason reason = key_judge(key, attempt, request->address);
+    if (is_holder(reason)) {
         key->references++;
         request->key = key;
     }
@@ -174,6 +190,26 @@ static bool status_closed(const char *status)
     return !status || strcmp(status, "suspended") == 0 || strcmp(status, "churned") == 0;
 }
 
+/* A list that cannot be read lets nobody in. */
+static bool read_networks(struct key *key, const char *text)
+{
+    networks_free(key->networks);
+    key->networks = NULL;
+    if (!text || !*text || networks_parse(text, &key->networks) == 0)
+        return true;
+    log_error("key %s has an address list that cannot be read", key->public_id);
+    return false;
+}
+
+/* Whom Postgres gave a seat keeps it, unless somebody changed the key. */
+static void read_seats(struct key *key, int64_t max_seats, int64_t version)
+{
+    if (key->version != version)
+        key_seats_clear(key);
+    key->version = version;
+    key->max_seats = max_seats;
+}
+
 static void key_read(struct key *key, const struct pg_result *result)
 {
     const char *code = pg_result_text(result, 0, 2, NULL);
@@ -192,6 +228,8 @@ static void key_read(struct key *key, const struct pg_result *result)
     key->rate = pg_result_i64(result, 0, 7, 0);
     key->expires_ms = pg_result_i64(result, 0, 8, 0);
     key->revoked = pg_result_bool(result, 0, 9);
+    read_seats(key, pg_result_i64(result, 0, 10, 0), pg_result_i64(result, 0, 11, 0));
+    key->known = read_networks(key, pg_result_text(result, 0, 12, NULL)) && key->known;
 }
 
 /* Keeps the list of unknown keys in step with key->known. */
@@ -240,7 +278,8 @@ static void key_look_up(struct keys *keys, struct key *key)
         .name = "key_lookup",
         .statement = "SELECT key_id, partner_id, partner_code, partner_status,"
                      " encode(secret_sha256, 'hex'), array_to_string(scopes, ' '), environment,"
-                     " rate_limit, expires_at_ms, revoked FROM api.key_lookup($1)",
+                     " rate_limit, expires_at_ms, revoked, max_seats, version,"
+                     " array_to_string(ip_allow, ' ') FROM api.key_lookup($1)",
         .params = &lookup->param,
         .param_count = 1,
         .on_result = on_lookup,

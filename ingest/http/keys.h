@@ -1,6 +1,7 @@
 /* API keys as the front door knows them: a bounded cache over api.key_lookup. A known key is good
- * for 30 s, an unknown one for 5 s; a revocation drops it at once (keys_drop). The secret is
- * compared on every request. */
+ * for 30 s, an unknown one for 5 s; a change of it drops it at once (keys_drop). The secret is
+ * compared on every request, in constant time, before anything else is told: an unknown key and a
+ * wrong secret are answered alike. */
 #ifndef MH_INGEST_KEYS_H
 #define MH_INGEST_KEYS_H
 
@@ -17,7 +18,16 @@
 
 enum key_scope { KEY_SCOPE_EVENTS_WRITE = 1, KEY_SCOPE_EVENTS_HISTORICAL = 2 };
 
-/* Held by requests: it outlives its place in the cache. */
+/* What was done with a key and is not written yet; ingest/timers/key_usage.c. */
+struct key_use {
+    struct list link;
+    int64_t requests, events, writing_requests, writing_events;
+};
+
+struct key_seat;
+struct networks;
+
+/* Held by requests and unwritten use: it outlives its place in the cache. */
 struct key {
     UT_hash_handle hh;
     struct list link;    /* keys that Postgres does not know, oldest first */
@@ -31,8 +41,13 @@ struct key {
     unsigned char hash[API_KEY_HASH_BYTES];
     unsigned scopes; /* bits of key_scope */
     int environment;
-    int64_t rate; /* events per second, 0: the setting's */
-    int64_t expires_ms;
+    int64_t rate;       /* events per second, 0: the setting's */
+    int64_t expires_ms; /* or when it has been replaced by another; 0: never */
+    int64_t version;
+    int64_t max_seats;         /* 0: any number */
+    struct key_seat *seats;    /* ingest/http/key_seats.c */
+    struct networks *networks; /* NULL: from everywhere */
+    struct key_use use;
     struct token_bucket bucket;
 };
 

@@ -164,6 +164,8 @@ void router_on_done(void *owner, struct http_request *request)
         };
         request_log_add(ingest->request_log, &record);
     }
+    if (request->key)
+        key_usage_add(ingest->key_usage, request->key, 1, 0);
     key_unref(request->key);
     request->key = NULL;
 }

@@ -8,8 +8,8 @@
 
 #include "ingest/http/problem.h"
 #include "ingest/http/session_cookie.h"
-#include "ingest/http/session_principal.h"
 #include "ingest/ingest.h"
+#include "shared/access/principal_json.h"
 #include "shared/access/token.h"
 #include "shared/base/log.h"
 #include "shared/base/time.h"
@@ -24,6 +24,7 @@ struct session_call {
     unsigned char link_hash[SECRET_HASH_BYTES], session_hash[SECRET_HASH_BYTES];
     char secret[SECRET_TEXT_SIZE]; /* of the new session's cookie */
     char ttl[24];                  /* seconds */
+    int64_t asked_ms;              /* the principal is of then, or later */
     struct pg_param params[3];
 };
 
@@ -152,6 +153,7 @@ static void on_principal(void *owner, const struct pg_result *result)
 static void ask_principal(struct session_call *call,
                           void (*on_result)(void *owner, const struct pg_result *result))
 {
+    call->asked_ms = time_wall_ms();
     call->params[0] = secret_hash_param(call->session_hash);
     call_run(call, "session_principal", "SELECT api.session_principal($1)", 1, on_result);
 }
@@ -194,6 +196,7 @@ static void reply_token(struct session_call *call, struct principal *principal)
     struct buffer *out = &call->request->reply.body;
     int64_t now_ms = time_wall_ms(), end_ms = now_ms + ingest->settings.token_ttl;
     char *token = NULL;
+    principal->issued_ms = call->asked_ms;
     if (principal->expires_ms > end_ms)
         principal->expires_ms = end_ms;
     if (token_sign(principal, ingest->token_secret, ingest->token_secret_length, now_ms, &token)) {

@@ -7,8 +7,11 @@
 static const struct {
     const char *text;
     enum channel_kind kind;
-} namespaces[] = {
-    {"metrics:", CHANNEL_METRICS}, {"jobs:", CHANNEL_JOBS}, {"thread:", CHANNEL_THREAD}};
+} namespaces[] = {{"metrics:", CHANNEL_METRICS},
+                  {"jobs:", CHANNEL_JOBS},
+                  {"thread:", CHANNEL_THREAD},
+                  {"audit:", CHANNEL_AUDIT},
+                  {"keys:", CHANNEL_KEYS}};
 
 bool partner_code_valid(const char *text, size_t length)
 {
@@ -37,7 +40,7 @@ static int parse_scope(const char *text, size_t length, struct channel_name *nam
 {
     if (take(&text, &length, "platform")) {
         name->platform = true;
-        return length == 0 ? 0 : -EINVAL;
+        return length == 0 && name->kind != CHANNEL_KEYS ? 0 : -EINVAL;
     }
     if (!take(&text, &length, "partner:") || !partner_code_valid(text, length))
         return -EINVAL;

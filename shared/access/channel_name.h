@@ -1,5 +1,5 @@
-/* Channel grammar `namespace:scope[:id]`, from the catalogue of channels. Now: metrics and jobs,
- * each of the platform or of one partner, and threads of messages. */
+/* Channel grammar `namespace:scope[:id]`, from the catalogue of channels. Now: metrics, jobs and
+ * audit, each of the platform or of one partner, keys of one partner, and threads of messages. */
 #ifndef MH_CHANNEL_NAME_H
 #define MH_CHANNEL_NAME_H
 
@@ -12,7 +12,14 @@
 #define CHANNEL_ID_SIZE 41    /* public id, e.g. thr_…: [0-9A-Za-z_]{1,40} and NUL */
 #define CHANNEL_NAME_SIZE 128 /* whole name and NUL */
 
-enum channel_kind { CHANNEL_METRICS, CHANNEL_JOBS, CHANNEL_THREAD };
+enum channel_kind {
+    CHANNEL_METRICS,
+    CHANNEL_JOBS,
+    CHANNEL_THREAD,
+    CHANNEL_AUDIT,
+    CHANNEL_KEYS,
+    CHANNEL_CONTROL /* `ctl:authz`, which hubs follow: no name that a client gives is of it */
+};
 
 struct channel_name {
     enum channel_kind kind;

@@ -13,7 +13,8 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
                 SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                            'code', m.code, 'name', m.name, 'role', m.role,
                            'permissions', CASE WHEN p_watched THEN to_jsonb(app.watching(m.permissions))
-                                          WHEN c.custom_role_id IS NOT NULL THEN to_jsonb(m.permissions) END))
+                                          WHEN c.custom_role_id IS NOT NULL THEN to_jsonb(m.permissions) END,
+                           'suspended', CASE m.status WHEN 'suspended' THEN true END))
                        ORDER BY m.code)
                 FROM app.memberships_of(u.user_id) m
                 JOIN app.memberships c ON c.partner_id = m.partner_id AND c.user_id = u.user_id), '[]')) END

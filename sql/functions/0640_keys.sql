@@ -105,16 +105,20 @@ BEGIN
 END
 $$;
 
--- The first of these scopes that is none (requirements B1) or lets a key do what its giver may not do
+-- The scopes (requirements B1) and what a person must be allowed to do to give one.
+CREATE OR REPLACE FUNCTION app.known_scopes() RETURNS TABLE (scope text, permission text)
+LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
+    VALUES ('events:write', NULL), ('events:read', 'events.tail'), ('metrics:read', 'metrics.read'),
+           ('alerts:read', 'metrics.read'), ('messages:write', 'messages.write'), ('export:read', 'export.csv'),
+           ('webhooks:manage', 'webhooks.write')
+$$;
+
+-- The first of these scopes that is none or lets a key do what its giver may not do
 -- himself in that partner; NULL: he may give all.
 CREATE OR REPLACE FUNCTION app.key_scope_refused(p_scopes text[], p_partner int) RETURNS text
 LANGUAGE sql STABLE SET search_path = '' AS $$
     SELECT s.scope
-    FROM unnest(p_scopes) s (scope)
-    LEFT JOIN (VALUES ('events:write', NULL), ('events:read', 'events.tail'), ('metrics:read', 'metrics.read'),
-                      ('alerts:read', 'metrics.read'), ('messages:write', 'messages.write'),
-                      ('export:read', 'export.csv'), ('webhooks:manage', 'webhooks.write')) k (scope, permission)
-         ON k.scope = s.scope
+    FROM unnest(p_scopes) s (scope) LEFT JOIN app.known_scopes() k ON k.scope = s.scope
     WHERE k.scope IS NULL
        OR k.permission IS NOT NULL AND NOT CASE WHEN authz.is_staff() THEN authz.has(k.permission)
                                            ELSE p_partner = ANY (api.partners_allowing(k.permission)) END
@@ -212,12 +216,18 @@ LANGUAGE sql SET search_path = '' AS $$
     FROM (SELECT app.key_items(ARRAY[p_key], '{}') -> 0 AS item) i
 $$;
 
--- Replaces a key by a new one like it; the old one goes on for p_overlap seconds.
+-- Replaces a key by a new one like it, seats included; the old one is good for p_overlap seconds more.
 CREATE OR REPLACE FUNCTION app.key_rotated(p_key app.api_keys, p_overlap bigint, p_public_id text, p_sha256 bytea)
 RETURNS app.api_keys LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
-    v_new app.api_keys;
+    v_before jsonb := app.key_audited(p_key.key_id);
+    v_new    app.api_keys;
 BEGIN
+    IF p_key.retiring_at IS NOT NULL THEN
+        PERFORM app.fail(409, 'key_retiring', 'this key was rotated already: rotate the one that follows it');
+    ELSIF p_key.expires_at <= clock_timestamp() THEN
+        PERFORM app.fail(409, 'key_expired', 'make a new key, or give this one another end first');
+    END IF;
     UPDATE app.api_keys k SET retiring_at = clock_timestamp() + make_interval(secs => p_overlap)
     WHERE k.key_id = p_key.key_id;
     INSERT INTO app.api_keys (partner_id, name, environment, public_id, secret_sha256, scopes, rate_limit, max_seats,
@@ -227,6 +237,10 @@ BEGIN
     RETURNING * INTO v_new;
     INSERT INTO app.api_key_seats (key_id, seat_hash, first_seen, last_seen)
     SELECT v_new.key_id, s.seat_hash, s.first_seen, s.last_seen FROM app.api_key_seats s WHERE s.key_id = p_key.key_id;
+    PERFORM app.key_emit(p_key.key_id, 'rotated', jsonb_build_object('rotated_to', v_new.public_id));
+    PERFORM app.key_emit(v_new.key_id, 'created', jsonb_build_object('rotated_from', p_key.public_id));
+    PERFORM app.audit('key.rotate', 'key', p_key.public_id, p_key.partner_id, v_before,
+                      app.key_audited(p_key.key_id) || jsonb_build_object('rotated_to', v_new.public_id));
     RETURN v_new;
 END
 $$;
@@ -290,31 +304,20 @@ BEGIN
 END
 $$;
 
--- A new key like the old one, seats included; the old one is good until the overlap is over.
 CREATE FUNCTION route.key_rotate(p_target text, p_query jsonb, p_body jsonb, p_fresh jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
     v_key     app.api_keys := app.key_of(p_target);
-    v_before  jsonb := app.key_audited(v_key.key_id);
     v_overlap bigint;
-    v_new     app.api_keys;
 BEGIN
     IF NOT p_body ? 'overlap_seconds' THEN
         PERFORM app.fail(400, 'required', 'must be given', 'overlap_seconds');
-    ELSIF v_key.retiring_at IS NOT NULL THEN
-        PERFORM app.fail(409, 'key_retiring', 'this key was rotated already: rotate the one that follows it');
-    ELSIF v_key.expires_at <= clock_timestamp() THEN
-        PERFORM app.fail(409, 'key_expired', 'make a new key, or give this one another end first');
     ELSIF app.key_scope_refused(array_remove(v_key.scopes, 'events:historical'), v_key.partner_id) IS NOT NULL THEN
         PERFORM app.fail(403, 'forbidden', 'the key may do more than you');
     END IF;
     v_overlap := coalesce(app.key_number(p_body, 'overlap_seconds', 0, 604800), 0);
-    v_new := app.key_rotated(v_key, v_overlap, p_fresh ->> 'key_public_id', decode(p_fresh ->> 'key_sha256', 'hex'));
-    PERFORM app.key_emit(v_key.key_id, 'rotated', jsonb_build_object('rotated_to', v_new.public_id));
-    PERFORM app.key_emit(v_new.key_id, 'created', jsonb_build_object('rotated_from', v_key.public_id));
-    PERFORM app.audit('key.rotate', 'key', v_key.public_id, v_key.partner_id, v_before,
-                      app.key_audited(v_key.key_id) || jsonb_build_object('rotated_to', v_new.public_id));
-    RETURN app.key_items(ARRAY[v_new.key_id], NULL) -> 0;
+    v_key := app.key_rotated(v_key, v_overlap, p_fresh ->> 'key_public_id', decode(p_fresh ->> 'key_sha256', 'hex'));
+    RETURN app.key_items(ARRAY[v_key.key_id], NULL) -> 0;
 END
 $$;
 
@@ -323,13 +326,72 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
     v_key    app.api_keys := app.key_of(p_target);
     v_before jsonb := app.key_audited(v_key.key_id);
-    v_reason text := app.text_of(p_body, 'reason', 500);
+    v_reason text := app.text_of(p_query || p_body, 'reason', 500); -- a DELETE may have no body
 BEGIN
     UPDATE app.api_keys k SET revoked_at = clock_timestamp(), revoke_reason = v_reason WHERE k.key_id = v_key.key_id;
     PERFORM app.key_emit(v_key.key_id, 'revoked');
     PERFORM app.audit('key.revoke', 'key', v_key.public_id, v_key.partner_id, v_before, app.key_audited(v_key.key_id));
     RETURN app.key_items(ARRAY[v_key.key_id], NULL) -> 0;
 END
+$$;
+
+-- ---- Of metricsctl ---------------------------------------------------------------------------------
+
+-- The operator alone gives the scope events:historical.
+CREATE FUNCTION api.key_create(p_partner_code text, p_name text, p_environment int, p_public_id text, p_sha256 bytea,
+                               p_scopes text[], p_rate int, p_expires timestamptz, p_ip_allow cidr[], p_max_seats int)
+RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+    v_key   app.api_keys;
+    v_wrong text := (SELECT s FROM unnest(p_scopes) s
+                     WHERE s <> 'events:historical' AND s NOT IN (SELECT k.scope FROM app.known_scopes() k) LIMIT 1);
+BEGIN
+    IF v_wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'no scope %', v_wrong USING ERRCODE = 'check_violation';
+    ELSIF p_expires <= clock_timestamp() THEN
+        RAISE EXCEPTION 'a key must expire in the future' USING ERRCODE = 'check_violation';
+    END IF;
+    INSERT INTO app.api_keys (partner_id, name, environment, public_id, secret_sha256, scopes, rate_limit, expires_at,
+                              ip_allow, max_seats)
+    SELECT p.partner_id, p_name, p_environment, p_public_id, p_sha256, coalesce(p_scopes, '{events:write}'),
+           coalesce(p_rate, 0), p_expires, coalesce(p_ip_allow, '{}'), p_max_seats
+    FROM app.partners p WHERE p.code = p_partner_code
+    RETURNING * INTO v_key;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no partner %', p_partner_code USING ERRCODE = 'no_data_found';
+    END IF;
+    PERFORM app.key_emit(v_key.key_id, 'created');
+    PERFORM app.audit('key.create', 'key', v_key.public_id, v_key.partner_id, NULL, app.key_audited(v_key.key_id));
+    RETURN v_key.key_id;
+END
+$$;
+
+CREATE FUNCTION api.key_rotate(p_public_id text, p_overlap_seconds bigint, p_new_id text, p_sha256 bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+    v_key app.api_keys;
+BEGIN
+    SELECT * INTO v_key FROM app.api_keys k WHERE k.public_id = p_public_id AND k.revoked_at IS NULL FOR NO KEY UPDATE;
+    IF FOUND THEN
+        PERFORM app.key_rotated(v_key, p_overlap_seconds, p_new_id, p_sha256);
+    END IF;
+    RETURN v_key.key_id IS NOT NULL;
+END
+$$;
+
+-- All keys, or a partner's, oldest first.
+CREATE FUNCTION api.keys(p_partner text)
+RETURNS TABLE (partner text, public_id text, environment smallint, state text, name text, scopes text[], requests bigint,
+               events bigint, seats int, max_seats int, last_used_at timestamptz, ends_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    SELECT p.code, k.public_id, k.environment,
+           CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked'
+                WHEN least(k.expires_at, k.retiring_at) <= now() THEN 'expired'
+                WHEN k.retiring_at IS NOT NULL THEN 'retiring' ELSE 'active' END,
+           k.name, k.scopes, k.requests, k.events, k.seats, k.max_seats, k.last_used_at, least(k.expires_at, k.retiring_at)
+    FROM app.api_keys k JOIN app.partners p ON p.partner_id = k.partner_id
+    WHERE p_partner IS NULL OR p.code = p_partner
+    ORDER BY k.key_id
 $$;
 
 SET LOCAL ROLE mh_writer;
@@ -344,16 +406,26 @@ RESET ROLE;
 DO $$
 DECLARE
     f record;
+    w text;
 BEGIN
     FOR f IN SELECT p.oid::regprocedure AS name, p.pronamespace = 'app'::regnamespace AS inside FROM pg_catalog.pg_proc p
              WHERE p.pronamespace = 'app'::regnamespace
-               AND p.proname IN ('key_items', 'keys_page', 'key_number', 'key_texts', 'key_scope_refused', 'key_scopes',
-                                 'key_networks', 'key_with', 'key_of', 'key_audited', 'key_emit', 'key_rotated')
+               AND p.proname IN ('known_scopes', 'key_items', 'keys_page', 'key_number', 'key_texts', 'key_scope_refused',
+                                 'key_scopes', 'key_networks', 'key_with', 'key_of', 'key_audited', 'key_emit',
+                                 'key_rotated')
                 OR p.pronamespace = 'api'::regnamespace AND p.proname IN ('partners_allowing', 'key_maker')
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO %I', f.name, CASE WHEN f.inside THEN 'mh_owner' ELSE 'mh_writer' END);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.name);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mh_writer, mh_partner, mh_staff', f.name);
+    END LOOP;
+    FOREACH w IN ARRAY ARRAY[
+        'api.key_create(text, text, int, text, bytea, text[], int, timestamptz, cidr[], int)',
+        'api.key_rotate(text, bigint, text, bytea)', 'api.keys(text)']
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO mh_writer', w);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', w);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mh_admin', w);
     END LOOP;
 END
 $$;

@@ -1,7 +1,7 @@
 -- API keys: who sees and changes which, what a change may say, what is told and recorded.
 \ir include/send.psql
 BEGIN;
-SELECT plan(66);
+SELECT plan(78);
 SELECT api.partner_create('TA', 'Tap A', NULL, NULL), api.partner_create('TB', 'Tap B', NULL, NULL);
 
 -- People: one per role that matters, each with a session named after him.
@@ -133,6 +133,36 @@ SELECT is(pg_temp.ask('a.viewer', 'keys_list', NULL, '{"limit": "1"}', NULL) -> 
 SELECT is(pg_temp.ask('a.viewer', 'keys_list', NULL, '{"limit": "1", "after": "TapKeyA00002"}', NULL) -> 'body' -> 'items' -> 0 ->> 'id', 'TapKeyA00001', 'the next page');
 SELECT is(pg_temp.ask('owner', 'keys_list', NULL, '{"partner": "TA", "q": "OTH"}', NULL) -> 'body' #>> '{items,0,name}', 'other', 'search');
 SELECT is(pg_temp.short(pg_temp.ask('a.admin', 'keys_list', NULL, '{"partner": "TB"}', NULL)), '404 not_found partner', 'no word of other partners');
+
+-- Use: added up per key, one line each
+CREATE TEMP TABLE used AS
+SELECT u.* FROM app.api_keys a, app.api_keys b, api.keys_used(ARRAY[b.key_id, a.key_id, b.key_id], '{1,2,3}', '{10,0,30}') u
+WHERE a.public_id = 'TapKeyA00001' AND b.public_id = 'TapKeyA00002';
+SELECT results_eq($$SELECT channel, payload::jsonb - '{at,last_used_at}'::text[] FROM used ORDER BY seq$$,
+    $$VALUES ('keys:partner:TA', '{"t": "key", "event": "used", "id": "TapKeyA00001", "requests": 7, "events": 0}'::jsonb),
+             ('keys:partner:TA', '{"t": "key", "event": "used", "id": "TapKeyA00002", "requests": 9, "events": 40}')$$, 'use is told with its sums');
+SELECT results_eq($$SELECT l.seq, l.payload::jsonb FROM app.channel_log l JOIN used USING (channel, seq) ORDER BY 1$$,
+                  $$SELECT seq, payload::jsonb FROM used ORDER BY 1$$, 'what is told stands in the log');
+SELECT results_eq($$SELECT h.seq FROM app.channel_head h WHERE channel = 'keys:partner:TA'$$, $$SELECT max(seq) FROM used$$, 'up to its head');
+SELECT is_empty($$SELECT * FROM api.keys_used('{-1}', '{1}', '{1}')$$, 'no key, no word');
+SELECT is_empty('SELECT api.keys_changed()', 'use is no change here either');
+
+-- Seats
+UPDATE app.api_keys SET max_seats = 3 WHERE public_id = 'TapKeyA00002';
+CREATE FUNCTION pg_temp.seats(VARIADIC p_users text[]) RETURNS boolean[] LANGUAGE sql AS $$
+    SELECT api.key_seats(k.key_id, ARRAY(SELECT sha256(convert_to(u, 'UTF8')) FROM unnest(p_users) WITH ORDINALITY t (u, i) ORDER BY i))
+    FROM app.api_keys k WHERE k.public_id = 'TapKeyA00002'
+$$;
+SELECT is(pg_temp.seats('u1', 'u2', 'u1'), '{t,t,t}', 'seats as long as there are any');
+SELECT is(pg_temp.seats('u4', 'u3', 'u5', 'u4', 'u1'), '{t,f,f,t,t}', 'in the order of the events');
+SELECT is(pg_temp.seats('u6'), '{f}', 'then none');
+SELECT is(pg_temp.seats('u1', 'u2', 'u4'), '{t,t,t}', 'but to those who have one');
+SELECT results_eq($$SELECT k.seats, count(s)::int FROM app.api_keys k JOIN app.api_key_seats s USING (key_id)
+                    WHERE k.public_id = 'TapKeyA00002' GROUP BY 1$$, 'VALUES (3, 3)', 'as many as it says');
+UPDATE app.api_keys SET max_seats = 1 WHERE public_id = 'TapKeyA00002';
+SELECT is(pg_temp.seats('u2', 'u6'), '{t,f}', 'fewer seats take none away');
+UPDATE app.api_keys SET max_seats = NULL WHERE public_id = 'TapKeyA00002';
+SELECT is(pg_temp.seats('u7'), '{t}', 'no limit, no refusal');
 
 -- Rotating one
 INSERT INTO app.api_key_seats (key_id, seat_hash) SELECT key_id, sha256('u') FROM app.api_keys WHERE public_id = 'TapKeyA00001';

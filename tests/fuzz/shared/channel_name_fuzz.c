@@ -10,9 +10,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int write_name(const struct channel_name *name, char *out, size_t size)
 {
+    static const char *const namespaces[] = {[CHANNEL_METRICS] = "metrics",
+                                             [CHANNEL_JOBS] = "jobs",
+                                             [CHANNEL_THREAD] = "thread",
+                                             [CHANNEL_AUDIT] = "audit",
+                                             [CHANNEL_KEYS] = "keys"};
     if (name->kind == CHANNEL_THREAD)
         return snprintf(out, size, "thread:%s", name->id);
-    return snprintf(out, size, "%s:%s%s", name->kind == CHANNEL_METRICS ? "metrics" : "jobs",
+    return snprintf(out, size, "%s:%s%s", namespaces[name->kind],
                     name->platform ? "platform" : "partner:", name->code);
 }
 

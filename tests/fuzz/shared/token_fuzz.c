@@ -40,17 +40,8 @@ static void sign_claims(const uint8_t *claims, size_t length, char *out, size_t 
 
 static bool same(const struct principal *a, const struct principal *b)
 {
-    if (strcmp(a->user_id, b->user_id) != 0 || strcmp(a->session_id, b->session_id) != 0 ||
-        strcmp(a->name, b->name) != 0 || a->is_staff != b->is_staff ||
-        a->expires_ms != b->expires_ms || a->partner_count != b->partner_count)
-        return false;
-    for (size_t i = 0; i < a->partner_count; i++) {
-        struct channel_name channel = {.kind = CHANNEL_JOBS};
-        memcpy(channel.code, a->partners[i].code, sizeof(channel.code));
-        if (principal_channel_mask(a, &channel) != principal_channel_mask(b, &channel))
-            return false;
-    }
-    return true;
+    return principal_same_access(a, b) && a->expires_ms == b->expires_ms &&
+           a->issued_ms == b->issued_ms && a->auth_ms == b->auth_ms;
 }
 
 static void check_round_trip(const struct principal *principal)

@@ -24,6 +24,13 @@ static void test_accepted(void **state)
     assert_string_equal(name.code, "INCEPT-2_A");
     assert_int_equal(parse("metrics:partner:ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", &name), 0);
     assert_int_equal(strlen(name.code), 32);
+    assert_int_equal(parse("audit:platform", &name), 0);
+    assert_int_equal(name.kind, CHANNEL_AUDIT);
+    assert_true(name.platform);
+    assert_int_equal(parse("audit:partner:INCEPT", &name), 0);
+    assert_string_equal(name.code, "INCEPT");
+    assert_int_equal(parse("keys:partner:INCEPT", &name), 0);
+    assert_int_equal(name.kind, CHANNEL_KEYS);
 }
 
 static void test_refused(void **state)
@@ -50,6 +57,11 @@ static void test_refused(void **state)
         "alerts:platform",
         "feed:partner:INCEPT",
         "metrics:jobs:platform",
+        "keys:platform",
+        "keys:partner:",
+        "audit:",
+        "ctl:authz",
+        "session:self",
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {

@@ -1,5 +1,7 @@
 #include "shared/access/principal.h"
 
+#include <stdio.h>
+
 #include "tests/unit/test.h"
 
 static const struct channel_name platform = {.kind = CHANNEL_METRICS, .platform = true};
@@ -71,9 +73,19 @@ static void test_unknown_role(void **state)
     assert_string_equal(permission_text(PERMISSION_METRICS_READ_COST), "metrics.read_cost");
 }
 
+static void set_role(struct principal *principal, const char *code, enum role role)
+{
+    struct principal_partner *partner = &principal->partners[principal->partner_count++];
+    snprintf(partner->code, sizeof(partner->code), "%s", code);
+    partner->role = role;
+    partner->permissions = role_permissions(role);
+}
+
 static void test_staff_sees_all_channels(void **state)
 {
-    struct principal principal = {.is_staff = true, .staff_role = ROLE_STAFF_SUPPORT};
+    struct principal principal = {.is_staff = true,
+                                  .staff_role = ROLE_STAFF_SUPPORT,
+                                  .permissions = role_permissions(ROLE_STAFF_SUPPORT)};
     (void)state;
     assert_int_equal(principal_channel_mask(&principal, &platform), 0xB);
     assert_int_equal(principal_channel_mask(&principal, &incept), 0xB);
@@ -81,12 +93,12 @@ static void test_staff_sees_all_channels(void **state)
 
 static void test_member_sees_own_channels(void **state)
 {
-    struct principal principal = {
-        .partner_count = 2,
-        .partners = {{"INCEPT", ROLE_PARTNER_MANAGER}, {"THIRD", ROLE_PARTNER_VIEWER}}};
+    struct principal principal = {.partner_count = 0};
     const struct channel_name third = {.kind = CHANNEL_METRICS, .code = "THIRD"};
     const struct channel_name prefix = {.kind = CHANNEL_METRICS, .code = "INC"};
     (void)state;
+    set_role(&principal, "INCEPT", ROLE_PARTNER_MANAGER);
+    set_role(&principal, "THIRD", ROLE_PARTNER_VIEWER);
     assert_int_equal(principal_channel_mask(&principal, &incept), 0x3);
     assert_int_equal(principal_channel_mask(&principal, &third), 0x1);
     assert_int_equal(principal_channel_mask(&principal, &other), 0);
@@ -102,6 +114,87 @@ static void test_nobody_sees_nothing(void **state)
     assert_int_equal(principal_channel_mask(&principal, &incept), 0);
 }
 
+/* A custom role takes fields from its role and channels from its holder. */
+static void test_custom_roles_narrow(void **state)
+{
+    struct principal staff = {.is_staff = true, .staff_role = ROLE_STAFF_OWNER};
+    (void)state;
+    assert_int_equal(principal_channel_mask(&staff, &platform), 0);
+    staff.permissions = PERMISSION_BIT(PERMISSION_METRICS_READ);
+    assert_int_equal(principal_channel_mask(&staff, &platform), 0x1);
+    staff.permissions |= PERMISSION_BIT(PERMISSION_METRICS_READ_COST);
+    assert_int_equal(principal_channel_mask(&staff, &platform), 0x5);
+    staff.permissions |= PERMISSION_BIT(PERMISSION_JOBS_READ_CONTENT);
+    assert_int_equal(principal_channel_mask(&staff, &platform), 0x7);
+    staff.permissions |= PERMISSION_BIT(PERMISSION_USERS_READ_PERSONAL);
+    assert_int_equal(principal_channel_mask(&staff, &platform), 0xF);
+    assert_int_equal(principal_channel_mask(&staff, &incept), 0xF);
+}
+
+static void test_logs_of_a_permission(void **state)
+{
+    static const struct channel_name audit = {.kind = CHANNEL_AUDIT, .platform = true};
+    static const struct channel_name audit_incept = {.kind = CHANNEL_AUDIT, .code = "INCEPT"};
+    static const struct channel_name keys = {.kind = CHANNEL_KEYS, .code = "INCEPT"};
+    static const struct channel_name keys_other = {.kind = CHANNEL_KEYS, .code = "OTHER"};
+    static const struct channel_name control = {.kind = CHANNEL_CONTROL, .platform = true};
+    (void)state;
+    for (int i = 0; i < ROLE_COUNT; i++) {
+        enum role role = (enum role)i;
+        struct principal principal = {.partner_count = 0};
+        bool staff = role_scope(role) == ROLE_SCOPE_STAFF;
+        if (staff) {
+            principal.is_staff = true;
+            principal.staff_role = role;
+            principal.permissions = role_permissions(role);
+        } else {
+            set_role(&principal, "INCEPT", role);
+        }
+        uint32_t reads_audit = role_has(role, PERMISSION_AUDIT_READ) ? 0x1 : 0;
+        uint32_t reads_keys = role_has(role, PERMISSION_KEYS_READ) ? 0x1 : 0;
+        assert_int_equal(principal_channel_mask(&principal, &audit), staff ? reads_audit : 0);
+        assert_int_equal(principal_channel_mask(&principal, &audit_incept), reads_audit);
+        assert_int_equal(principal_channel_mask(&principal, &keys), reads_keys);
+        assert_int_equal(principal_channel_mask(&principal, &keys_other), staff ? reads_keys : 0);
+        assert_int_equal(principal_channel_mask(&principal, &control), 0);
+    }
+}
+
+static void test_impersonators_have_no_threads(void **state)
+{
+    static const struct channel_name thread = {.kind = CHANNEL_THREAD, .id = "thr_1"};
+    struct principal principal = {.partner_count = 0};
+    (void)state;
+    assert_int_equal(principal_channel_mask(&principal, &thread), 0);
+    set_role(&principal, "INCEPT", ROLE_PARTNER_MANAGER);
+    assert_int_equal(principal_channel_mask(&principal, &thread), 0x3);
+    snprintf(principal.impersonator, sizeof(principal.impersonator), "usr_9");
+    assert_int_equal(principal_channel_mask(&principal, &thread), 0);
+    assert_int_equal(principal_channel_mask(&principal, &incept), 0x3);
+    principal.impersonator[0] = '\0';
+    principal.partners[0].permissions &= ~PERMISSION_BIT(PERMISSION_MESSAGES_READ);
+    assert_int_equal(principal_channel_mask(&principal, &thread), 0);
+}
+
+static void test_same_access(void **state)
+{
+    struct principal a = {.user_id = "u", .session_id = "s"}, b = a;
+    (void)state;
+    set_role(&a, "INCEPT", ROLE_PARTNER_MANAGER);
+    set_role(&a, "THIRD", ROLE_PARTNER_VIEWER);
+    set_role(&b, "THIRD", ROLE_PARTNER_VIEWER);
+    assert_false(principal_same_access(&a, &b));
+    set_role(&b, "INCEPT", ROLE_PARTNER_MANAGER);
+    assert_true(principal_same_access(&a, &b));
+    a.expires_ms = a.issued_ms = a.auth_ms = 1;
+    assert_true(principal_same_access(&a, &b));
+    b.partners[1].suspended = true;
+    assert_false(principal_same_access(&a, &b));
+    b.partners[1].suspended = false;
+    b.partners[0].permissions &= ~PERMISSION_BIT(PERMISSION_DOCS_READ);
+    assert_false(principal_same_access(&a, &b));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +204,10 @@ int main(void)
         cmocka_unit_test(test_staff_sees_all_channels),
         cmocka_unit_test(test_member_sees_own_channels),
         cmocka_unit_test(test_nobody_sees_nothing),
+        cmocka_unit_test(test_custom_roles_narrow),
+        cmocka_unit_test(test_logs_of_a_permission),
+        cmocka_unit_test(test_impersonators_have_no_threads),
+        cmocka_unit_test(test_same_access),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,7 @@ static void test_staff_round_trip(void **state)
                                   .name = "Ada \"L\" \xc3\xa9",
                                   .is_staff = true,
                                   .staff_role = ROLE_STAFF_BILLING,
+                                  .permissions = role_permissions(ROLE_STAFF_BILLING),
                                   .expires_ms = NOW_MS + 600000};
     struct principal parsed;
     char *token = NULL;
@@ -92,6 +93,7 @@ static void test_member_round_trip(void **state)
     for (size_t i = 0; i < PRINCIPAL_MAX_PARTNERS; i++) {
         snprintf(principal.partners[i].code, CHANNEL_CODE_SIZE, "P%zu", i);
         principal.partners[i].role = i % 2 ? ROLE_PARTNER_VIEWER : ROLE_PARTNER_ADMIN;
+        principal.partners[i].permissions = role_permissions(principal.partners[i].role);
     }
     assert_int_equal(token_sign(&principal, SECRET, strlen(SECRET), NOW_MS, &token), 0);
     assert_int_equal(verify(token, &parsed), TOKEN_VALID);
@@ -106,12 +108,70 @@ static void test_member_round_trip(void **state)
     free(token);
 }
 
+static void round_trip(const struct principal *principal, struct principal *ret_principal)
+{
+    char *token = NULL;
+    assert_int_equal(token_sign(principal, SECRET, strlen(SECRET), NOW_MS, &token), 0);
+    assert_int_equal(verify(token, ret_principal), TOKEN_VALID);
+    assert_true(principal_same_access(principal, ret_principal));
+    free(token);
+}
+
+static void test_custom_roles_round_trip(void **state)
+{
+    struct principal parsed;
+    struct principal staff = {.user_id = "usr_a",
+                              .session_id = "ses_a",
+                              .is_staff = true,
+                              .staff_role = ROLE_STAFF_OPS,
+                              .permissions = PERMISSION_BIT(PERMISSION_METRICS_READ),
+                              .expires_ms = NOW_MS + 600000};
+    struct principal member = {
+        .user_id = "usr_a",
+        .session_id = "ses_a",
+        .impersonator = "usr_b",
+        .expires_ms = NOW_MS + 600000,
+        .issued_ms = NOW_MS - 1234,
+        .auth_ms = NOW_MS - 60000,
+        .partner_count = 2,
+        .partners = {{"A", true, ROLE_PARTNER_ADMIN, 0},
+                     {"B", false, ROLE_PARTNER_VIEWER, role_permissions(ROLE_PARTNER_VIEWER)}}};
+    (void)state;
+    round_trip(&staff, &parsed);
+    assert_int_equal(parsed.issued_ms, NOW_MS);
+    assert_int_equal(parsed.auth_ms, 0);
+    round_trip(&member, &parsed);
+    assert_string_equal(parsed.impersonator, "usr_b");
+    assert_int_equal(parsed.issued_ms, NOW_MS - 1234);
+    assert_int_equal(parsed.auth_ms, NOW_MS - 60000);
+}
+
+/* One that nobody would take is not given out. */
+static void test_too_many_permissions(void **state)
+{
+    static struct principal principal = {
+        .user_id = "u", .session_id = "s", .expires_ms = NOW_MS + 600000};
+    char *token = NULL;
+    (void)state;
+    for (size_t i = 0; i < PRINCIPAL_MAX_PARTNERS; i++) {
+        struct principal_partner *partner = &principal.partners[principal.partner_count++];
+        snprintf(partner->code, CHANNEL_CODE_SIZE, "P%zu", i);
+        partner->role = ROLE_PARTNER_ADMIN;
+        partner->permissions =
+            role_permissions(ROLE_PARTNER_ADMIN) & ~PERMISSION_BIT(PERMISSION_DOCS_READ);
+    }
+    assert_true(token_sign(&principal, SECRET, 32, NOW_MS, &token) < 0);
+    assert_null(token);
+}
+
 static void test_forged_staff_is_valid(void **state)
 {
     struct principal principal;
     (void)state; /* the ground on which the refusals below stand */
     assert_int_equal(verify(forge(HEADER, STAFF, SECRET), &principal), TOKEN_VALID);
     assert_int_equal(principal.staff_role, ROLE_STAFF_OWNER);
+    assert_true(principal.permissions == role_permissions(ROLE_STAFF_OWNER));
+    assert_int_equal(principal.issued_ms, NOW_MS);
 }
 
 static void test_algorithms(void **state)
@@ -253,6 +313,50 @@ static void test_roles(void **state)
                      TOKEN_VALID);
 }
 
+static void test_permissions(void **state)
+{
+    static const char *const refused[] = {
+        "\"staff\":\"owner\",\"perms\":{}",
+        "\"staff\":\"owner\",\"perms\":null",
+        "\"staff\":\"owner\",\"perms\":[1]",
+        "\"partners\":{\"A\":\"viewer\"},\"perms\":[]",
+        "\"partners\":{\"A\":\"viewer\"},\"perms\":{\"A\":{}}",
+        "\"partners\":{\"A\":\"viewer\"},\"suspended\":\"A\"",
+        "\"partners\":{\"A\":\"viewer\"},\"suspended\":[1]",
+        "\"staff\":\"owner\",\"imp\":\"\"",
+        "\"staff\":\"owner\",\"imp\":7",
+        "\"staff\":\"owner\",\"auth\":-1",
+        "\"staff\":\"owner\",\"auth\":\"1\"",
+        "\"staff\":\"owner\",\"auth\":9223372036854775807",
+        "\"staff\":\"owner\",\"ims\":1800000001000",
+        "\"staff\":\"owner\",\"ims\":1799999999999",
+        "\"staff\":\"owner\",\"ims\":null",
+    };
+    struct principal principal;
+    char claims[1024];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(refused); i++) {
+        snprintf(claims, sizeof(claims), CLAIMS(TIMES, "%s"), refused[i]);
+        if (verify_claims(claims) != TOKEN_INVALID)
+            fail_msg("taken: %s", refused[i]);
+    }
+    /* Never more than the role has; what is unknown gives nothing. */
+    snprintf(claims, sizeof(claims),
+             CLAIMS(TIMES, "\"staff\":\"viewer\",\"ims\":1800000000999,\"perms\":["
+                           "\"metrics.read\",\"staff.manage\",\"new.permission\"]"));
+    assert_int_equal(verify(forge(HEADER, claims, SECRET), &principal), TOKEN_VALID);
+    assert_true(principal.permissions == PERMISSION_BIT(PERMISSION_METRICS_READ));
+    assert_int_equal(principal.issued_ms, NOW_MS + 999);
+    snprintf(claims, sizeof(claims),
+             CLAIMS(TIMES, "\"partners\":{\"A\":\"viewer\",\"B\":\"admin\"},"
+                           "\"perms\":{\"B\":[\"audit.read\"]},\"suspended\":[\"A\",\"C\"]"));
+    assert_int_equal(verify(forge(HEADER, claims, SECRET), &principal), TOKEN_VALID);
+    assert_true(principal.partners[0].permissions == role_permissions(ROLE_PARTNER_VIEWER));
+    assert_true(principal.partners[1].permissions == PERMISSION_BIT(PERMISSION_AUDIT_READ));
+    assert_true(principal.partners[0].suspended);
+    assert_false(principal.partners[1].suspended);
+}
+
 static void test_too_many_partners(void **state)
 {
     char claims[8192];
@@ -322,6 +426,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_staff_round_trip),
         cmocka_unit_test(test_member_round_trip),
+        cmocka_unit_test(test_custom_roles_round_trip),
+        cmocka_unit_test(test_too_many_permissions),
         cmocka_unit_test(test_forged_staff_is_valid),
         cmocka_unit_test(test_algorithms),
         cmocka_unit_test(test_signature),
@@ -329,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_roles),
+        cmocka_unit_test(test_permissions),
         cmocka_unit_test(test_too_many_partners),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_deep_claims),

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ingest/http/session_principal.h"
+#include "shared/access/principal_json.h"
 
 static int parse(const char *json, struct principal *principal)
 {
@@ -32,9 +32,38 @@ static void test_kinds(void **state)
     assert_int_equal(principal.expires_ms, 5);
 }
 
+static void test_access(void **state)
+{
+    struct principal principal;
+    (void)state;
+    assert_int_equal(
+        parse(START "\"staff\":\"ops\",\"auth_ms\":7,\"impersonator\":null}", &principal), 0);
+    assert_true(principal.permissions == role_permissions(ROLE_STAFF_OPS));
+    assert_int_equal(principal.auth_ms, 7);
+    assert_string_equal(principal.impersonator, "");
+    assert_int_equal(parse(START
+                           "\"staff\":\"ops\",\"permissions\":[\"ops.hub\",\"wallet.grant\"]}",
+                           &principal),
+                     0);
+    assert_true(principal.permissions == PERMISSION_BIT(PERMISSION_OPS_HUB));
+    assert_int_equal(
+        parse(START "\"impersonator\":{\"id\":\"usr_9\",\"name\":\"x\"},\"partners\":["
+                    "{\"code\":\"A\",\"role\":\"admin\",\"permissions\":[],\"suspended\":true},"
+                    "{\"code\":\"B\",\"role\":\"viewer\"}]}",
+              &principal),
+        0);
+    assert_string_equal(principal.impersonator, "usr_9");
+    assert_true(principal.partners[0].permissions == 0);
+    assert_true(principal.partners[0].suspended);
+    assert_true(principal.partners[1].permissions == role_permissions(ROLE_PARTNER_VIEWER));
+}
+
 static void test_refused(void **state)
 {
     static const char *const wrong[] = {
+        START "\"staff\":\"ops\",\"permissions\":{}}",
+        START "\"staff\":\"ops\",\"permissions\":[5]}",
+        START "\"staff\":\"ops\",\"impersonator\":{\"id\":5}}",
         "",
         "{}",
         "[]",
@@ -76,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_access),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_long_name_is_cut_between_characters),
     };
