@@ -1,9 +1,14 @@
 import { useSignalEffect } from '@preact/signals';
+import type { VNode } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
 import { Header } from './components/header';
+import { ImpersonationBanner } from './components/impersonation';
+import { Sidebar } from './components/sidebar';
+import { StepUpDialog } from './components/step-up';
+import { Toasts } from './components/toast';
 import { LiveContext } from './live/context';
 import { LiveClient } from './live/client';
-import type { Principal } from './live/payloads';
+import { hasWorkspace, homeOf, mayOpen } from './nav';
 import { DeniedPage } from './pages/denied';
 import { NotFoundPage } from './pages/not-found';
 import { PartnerDashboard } from './pages/partner-dashboard';
@@ -11,46 +16,64 @@ import { SignInPage } from './pages/sign-in';
 import { StaffDashboard } from './pages/staff-dashboard';
 import { LoadingPage, UnreachablePage } from './pages/waiting';
 import { redirect, type Route, route } from './route';
-import { fetchToken, session, sessionEnded, signIn } from './session/session';
+import { isStaff, membershipIn, type Principal } from './session/principal';
+import {
+    fetchToken,
+    onSessionNotice,
+    session,
+    sessionEnded,
+    signInByLink,
+} from './session/session';
 
-/** Where a principal starts. */
-function homeOf(principal: Principal): Route | undefined {
-    if (principal.staff) return { page: 'platform' };
-    const first = principal.partners?.[0];
-    return first && { page: 'partner', code: first.code };
+/** Of pages that may be opened (nav.ts). */
+function pageAt(principal: Principal, at: Route): VNode | undefined {
+    switch (at.page) {
+        case 'platform':
+            return <StaffDashboard />;
+        case 'partner': {
+            if (isStaff(principal)) return <StaffDashboard partner={at.code} />;
+            const membership = membershipIn(principal, at.code);
+            return membership && <PartnerDashboard membership={membership} />;
+        }
+        default:
+            return undefined;
+    }
 }
 
 function Page({ principal, at }: { principal: Principal; at: Route }) {
     const home = homeOf(principal);
+    const arriving = at.page === 'home' || at.page === 'sign-in';
+    const member = hasWorkspace(principal);
     useEffect(() => {
-        if (home && (at.page === 'home' || at.page === 'sign-in')) redirect(home);
+        if (arriving && member) redirect((at.page === 'sign-in' && at.then) || home);
     });
-    if (!home) return <DeniedPage principal={principal} />;
-    if (principal.staff && at.page === 'platform') return <StaffDashboard />;
-    if (principal.staff && at.page === 'partner') return <StaffDashboard partner={at.code} />;
-    const membership =
-        at.page === 'partner' && principal.partners?.find((one) => one.code === at.code);
-    if (membership) return <PartnerDashboard membership={membership} />;
-    // A partner that is not ours answers as one that does not exist.
-    if (at.page === 'not-found' || at.page === 'partner' || at.page === 'platform')
-        return <NotFoundPage home={home} />;
-    return null;
+    if (!member && at.page !== 'me') return <DeniedPage principal={principal} />;
+    if (arriving) return null;
+    // Somebody else's page answers as one that does not exist.
+    const page = mayOpen(principal, at) ? pageAt(principal, at) : undefined;
+    return page ?? <NotFoundPage home={home} />;
 }
 
 /** Everything behind the sign-in: one socket for as long as one principal is signed in. */
 function Workspace({ principal }: { principal: Principal }) {
-    const member = homeOf(principal) !== undefined;
+    const member = hasWorkspace(principal);
     const live = useMemo(
-        () => (member ? new LiveClient(fetchToken, sessionEnded) : undefined),
-        [principal.session, member],
+        () => (member ? new LiveClient(fetchToken, sessionEnded, onSessionNotice) : undefined),
+        [principal.session.id, member],
     );
     useEffect(() => () => live?.close(), [live]);
     const page = <Page principal={principal} at={route.value} />;
     return (
-        <>
+        <LiveContext.Provider value={live}>
             <Header principal={principal} {...(live && { live })} />
-            {live ? <LiveContext.Provider value={live}>{page}</LiveContext.Provider> : page}
-        </>
+            <ImpersonationBanner principal={principal} />
+            <div class="shell">
+                <Sidebar principal={principal} />
+                {page}
+            </div>
+            <StepUpDialog principal={principal} />
+            <Toasts />
+        </LiveContext.Provider>
     );
 }
 
@@ -58,9 +81,9 @@ export function App() {
     useSignalEffect(() => {
         const at = route.value;
         if (at.page === 'sign-in' && at.link) {
-            redirect({ page: 'home' });
+            redirect(at.then ?? { page: 'home' });
             session.value = { phase: 'loading' };
-            void signIn(at.link);
+            void signInByLink(at.link);
         }
     });
     const now = session.value;

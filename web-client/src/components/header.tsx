@@ -1,11 +1,12 @@
 import { roleName } from '../format/format';
 import type { LiveClient } from '../live/client';
-import type { Principal } from '../live/payloads';
 import { hrefOf, route } from '../route';
+import { isStaff, type Principal } from '../session/principal';
 import { signOut } from '../session/session';
 import { theme, toggleTheme } from '../theme';
 import { Icon } from './icon';
 import { closeMenu } from './menu';
+import { MenuButton } from './sidebar';
 import { StatusPill } from './status';
 
 export function Brand() {
@@ -35,16 +36,17 @@ export function ThemeButton() {
 }
 
 function roleOf(principal: Principal): string {
-    if (principal.staff) return roleName(`staff ${principal.staff}`);
+    if (isStaff(principal)) return roleName(principal.role ?? 'staff');
     const at = route.value;
     const membership =
-        principal.partners?.find((one) => at.page === 'partner' && one.code === at.code) ??
-        principal.partners?.[0];
+        principal.partners.find((one) => 'code' in at && one.code === at.code) ??
+        principal.partners[0];
     return membership ? roleName(`partner ${membership.role}`) : 'No workspace';
 }
 
 function UserMenu({ principal }: { principal: Principal }) {
-    const initials = principal.name
+    const { name } = principal.user;
+    const initials = name
         .split(/\s+/)
         .map((word) => word.charAt(0))
         .slice(0, 2)
@@ -52,10 +54,13 @@ function UserMenu({ principal }: { principal: Principal }) {
         .toUpperCase();
     return (
         <details class="menu" onKeyDown={closeMenu} onFocusOut={closeMenu}>
-            <summary aria-label={`Account of ${principal.name}`}>{initials || '?'}</summary>
+            <summary aria-label={`Account of ${name}`}>{initials || '?'}</summary>
             <div class="menu-body">
-                <p class="menu-name">{principal.name}</p>
+                <p class="menu-name">{name}</p>
                 <p class="menu-role">{roleOf(principal)}</p>
+                <a class="button" href={hrefOf({ page: 'me' })}>
+                    Profile and sessions
+                </a>
                 <button type="button" class="button" onClick={() => void signOut()}>
                     Sign out
                 </button>
@@ -68,9 +73,10 @@ export function Header({ principal, live }: { principal: Principal; live?: LiveC
     return (
         <header class="header">
             <a class="skip" href="#main" onClick={skipToMain}>
-                Skip to the numbers
+                Skip to the content
             </a>
             <div class="header-inner">
+                <MenuButton />
                 <a class="home" href={hrefOf({ page: 'home' })} aria-label="metrics-hub, start">
                     <Brand />
                 </a>

@@ -8,7 +8,7 @@ import { Centrifuge, UnauthorizedError } from 'centrifuge';
 import { HttpProblem } from '../session/http';
 import { Channel, type Degraded, isCheck, type Loss } from './channel';
 import { momentNow, msSince, setServerTime, tick } from './clock';
-import type { Hello, Token } from './payloads';
+import type { Hello, SessionNotice, Token } from './payloads';
 import { type Phase, phaseOf, silenceLimitMs } from './status';
 
 const firstRetryMs = 500;
@@ -17,6 +17,17 @@ const lastRetryMs = 10_000;
 interface Entry {
     channel: Channel<unknown>;
     users: number;
+}
+
+const sessionChannel = 'session:self';
+
+function isNotice(data: unknown): data is SessionNotice {
+    return (
+        typeof data === 'object' &&
+        data !== null &&
+        't' in data &&
+        (data.t === 'session' || data.t === 'ended')
+    );
 }
 
 function isHello(data: unknown): data is Hello {
@@ -47,6 +58,7 @@ export class LiveClient {
     constructor(
         private readonly getToken: () => Promise<Token>,
         private readonly signedOut: () => void,
+        private readonly noticed: (notice: SessionNotice) => void,
     ) {
         void this.#start(firstRetryMs);
         // After a sleep the socket looks open and is not; do not wait for the SDK's timer.
@@ -234,6 +246,10 @@ export class LiveClient {
         centrifuge.on('disconnected', (context) => {
             this.#connected.value = false;
             if (context.code !== 0) this.#refused.value = true;
+        });
+        centrifuge.on('publication', (context) => {
+            if (context.channel === sessionChannel && isNotice(context.data))
+                this.noticed(context.data);
         });
         for (const entry of this.#entries.peek().values()) this.#subscribe(entry.channel);
         centrifuge.connect();

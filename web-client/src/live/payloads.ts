@@ -111,20 +111,8 @@ export interface Hello {
     heartbeat?: number;
 }
 
-export interface Membership {
-    code: string;
-    name: string;
-    role: string;
-}
-
-/** Who is signed in: staff, or a member of partners, or (no membership yet) neither. */
-export interface Principal {
-    user: string;
-    session: string;
-    name: string;
-    staff?: string;
-    partners?: Membership[];
-}
+/** Of `session:self`: the reader's own access is another now, or his session is over. */
+export type SessionNotice = { t: 'session' } | { t: 'ended'; reason?: string };
 
 export interface Token {
     token: string;

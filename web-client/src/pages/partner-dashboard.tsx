@@ -1,7 +1,8 @@
 import { useChannel } from '../live/context';
-import type { JobsState, Membership, MetricsState } from '../live/payloads';
-import { session } from '../session/session';
+import type { JobsState, MetricsState } from '../live/payloads';
 import { navigate } from '../route';
+import type { Membership } from '../session/principal';
+import { session } from '../session/session';
 import { Dashboard } from './dashboard';
 import { NotFoundPage } from './not-found';
 
@@ -25,7 +26,7 @@ export function PartnerDashboard({ membership }: { membership: Membership }) {
 /** For people who work for several partners. */
 function Workspaces({ current }: { current: string }) {
     const now = session.value;
-    const all = now.phase === 'signed-in' ? (now.principal.partners ?? []) : [];
+    const all = now.phase === 'signed-in' ? (now.principal.partners) : [];
     if (all.length < 2) return null;
     return (
         <label class="select">

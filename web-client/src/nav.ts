@@ -1,0 +1,101 @@
+/**
+ * Which page needs which permission: one table, by which the router lets in and the navigation
+ * shows. What the server answers does not depend on it.
+ */
+import type { IconName } from './components/icon';
+import type { Route } from './route';
+import type { Permission } from './session/permissions';
+import { isStaff, may, type Principal } from './session/principal';
+
+/** Of a page with a code in its address, in that partner. Absent: not for that kind of person. */
+interface Access {
+    staff?: Permission;
+    member?: Permission;
+}
+
+/** `everyone`: whoever is signed in. */
+const pages: Record<Route['page'], Access | 'everyone' | 'nobody'> = {
+    home: 'everyone',
+    'sign-in': 'everyone',
+    invitation: 'everyone',
+    me: 'everyone',
+    platform: { staff: 'metrics.read' },
+    partner: { staff: 'metrics.read', member: 'metrics.read' },
+    team: { staff: 'users.read', member: 'users.read' },
+    keys: { staff: 'keys.read', member: 'keys.read' },
+    users: { staff: 'users.read' },
+    user: { staff: 'users.read', member: 'users.read' },
+    roles: { staff: 'users.read', member: 'roles.assign' },
+    audit: { staff: 'audit.read', member: 'audit.read' },
+    'not-found': 'nobody',
+};
+
+/** A page that may not be opened answers like one that does not exist. */
+export function mayOpen(principal: Principal, route: Route): boolean {
+    const access = pages[route.page];
+    if (access === 'everyone' || access === 'nobody') return access === 'everyone';
+    const needed = isStaff(principal) ? access.staff : access.member;
+    return needed !== undefined && may(principal, needed, 'code' in route ? route.code : undefined);
+}
+
+export interface NavItem {
+    label: string;
+    icon: IconName;
+    route: Route;
+}
+
+export interface NavGroup {
+    label: string;
+    items: NavItem[];
+}
+
+function groupsOf(principal: Principal, code: string | undefined): NavGroup[] {
+    const name = principal.partners.find((one) => one.code === code)?.name ?? code ?? '';
+    const partner: NavItem[] = code
+        ? [
+              { label: 'Dashboard', icon: 'pulse', route: { page: 'partner', code } },
+              { label: 'Team', icon: 'people', route: { page: 'team', code } },
+              { label: 'API keys', icon: 'key', route: { page: 'keys', code } },
+          ]
+        : [];
+    return [
+        {
+            label: 'Platform',
+            items: [{ label: 'All partners', icon: 'grid', route: { page: 'platform' } }],
+        },
+        { label: name, items: partner },
+        {
+            label: 'Access',
+            items: [
+                { label: 'Users', icon: 'people', route: { page: 'users' } },
+                { label: 'Roles', icon: 'shield', route: { page: 'roles' } },
+                { label: 'Audit', icon: 'list', route: { page: 'audit' } },
+            ],
+        },
+        {
+            label: 'You',
+            items: [{ label: 'Profile and sessions', icon: 'person', route: { page: 'me' } }],
+        },
+    ];
+}
+
+/** All that may be opened from here; `code` is the partner that is looked at. */
+export function navigation(principal: Principal, code: string | undefined): NavGroup[] {
+    return groupsOf(principal, code)
+        .map(({ label, items }) => ({
+            label,
+            items: items.filter((item) => mayOpen(principal, item.route)),
+        }))
+        .filter(({ items }) => items.length > 0);
+}
+
+/** Belongs to something: a role of staff, or a partner. */
+export function hasWorkspace(principal: Principal): boolean {
+    return isStaff(principal) || principal.partners.length > 0;
+}
+
+/** Where a principal starts. */
+export function homeOf(principal: Principal): Route {
+    const groups = navigation(principal, isStaff(principal) ? undefined : principal.partners[0]?.code);
+    return groups[0]?.items[0]?.route ?? { page: 'me' };
+}
