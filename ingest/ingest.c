@@ -18,6 +18,7 @@
 #define REJECTS_QUEUE 20000
 #define SIGN_IN_ADDRESSES 10000
 #define MESSAGE_USERS 10000
+#define PASSWORD_JOBS 32
 #define DRAIN_TICK_MS 20
 /* For requests that are on their way over connections that are open. */
 #define DRAIN_LEAST_MS INT64_C(200)
@@ -204,6 +205,7 @@ static void set_rates(struct ingest *ingest)
     double sign_ins = (double)ingest->settings.sign_in_rate;
     double messages = (double)ingest->settings.message_rate;
     rate_table_set_rate(ingest->sign_ins, sign_ins / 60, sign_ins);
+    rate_table_set_rate(ingest->sign_in_users, sign_ins / 60, sign_ins);
     rate_table_set_rate(ingest->messages, messages, messages);
 }
 
@@ -221,6 +223,8 @@ static int open_local(struct ingest *ingest)
     ingest->secure_cookie = strncasecmp(settings->public_url, "https:", 6) == 0;
     events_limits_init(ingest);
     ingest->sign_ins = rate_table_new(0, 0, SIGN_IN_ADDRESSES);
+    ingest->sign_in_users = rate_table_new(0, 0, SIGN_IN_ADDRESSES);
+    ingest->passwords = passwords_new(&ingest->process.loop, PASSWORD_JOBS);
     ingest->messages = rate_table_new(0, 0, MESSAGE_USERS);
     set_rates(ingest);
     int error = read_token_secret(ingest);
@@ -252,12 +256,14 @@ static void ingest_close(struct ingest *ingest)
 {
     const void *const parts[] = {ingest->batcher,     ingest->control,   ingest->background,
                                  ingest->maintenance, ingest->key_watch, ingest->request_log,
-                                 ingest->key_usage,   ingest->publisher};
+                                 ingest->key_usage,   ingest->publisher, ingest->passwords};
     ingest->closing_parts = 3; /* the two timers and, if it came up, the server */
     for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
         ingest->closing_parts += parts[i] != NULL;
     if (ingest->batcher)
         batcher_close(ingest->batcher, on_part_closed, ingest);
+    if (ingest->passwords)
+        passwords_close(ingest->passwords, on_part_closed, ingest);
     if (ingest->control)
         pg_pool_close(ingest->control, on_part_closed, ingest);
     if (ingest->background)
@@ -393,6 +399,7 @@ void ingest_done(struct ingest *ingest)
     rejects_free(ingest->rejects);
     files_free(ingest->files);
     rate_table_free(ingest->sign_ins);
+    rate_table_free(ingest->sign_in_users);
     rate_table_free(ingest->messages);
     if (ingest->token_secret)
         secret_free(ingest->token_secret, ingest->token_secret_length);

@@ -13,6 +13,7 @@
 #include "ingest/events/rejects.h"
 #include "ingest/http/files.h"
 #include "ingest/http/keys.h"
+#include "ingest/http/password.h"
 #include "ingest/http/rate_limit.h"
 #include "ingest/http/server.h"
 #include "ingest/ingest_settings.h"
@@ -42,7 +43,8 @@ struct ingest {
     struct keys *keys;
     struct key_watch *key_watch;
     struct key_usage *key_usage;
-    struct rate_table *sign_ins, *messages;
+    struct rate_table *sign_ins, *sign_in_users, *messages;
+    struct passwords *passwords;
     struct files *files;
     struct http_server *server;
 

@@ -37,6 +37,10 @@
     X(SEAT_LIMIT, "seat_limit", 403, "All seats of the API key are taken")                         \
     X(SIGN_IN, "sign_in_required", 401, "Sign in first")                                           \
     X(LINK_INVALID, "link_invalid", 401, "The sign-in link is used, expired or unknown")           \
+    X(SIGN_IN_FAILED, "sign_in_failed", 401, "E-mail, password or code is not right")              \
+    X(CODE_REQUIRED, "code_required", 401, "A code of the second factor is needed")                \
+    X(STEP_UP_FAILED, "step_up_failed", 403, "Password or code is not right")                      \
+    X(INVITATION_INVALID, "invitation_invalid", 401, "The invitation is used, expired or unknown") \
     X(ORIGIN, "origin_not_allowed", 403, "The request came from another site")                     \
     X(NOT_FOUND, "not_found", 404, "Nothing is here")                                              \
     X(METHOD, "method_not_allowed", 405, "Method not allowed")                                     \

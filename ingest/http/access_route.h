@@ -8,6 +8,7 @@
 #include "ingest/http/request.h"
 
 #define ACCESS_MAX_BODY (64u * 1024)
+#define ACCESS_MAX_IMPORT (1024u * 1024)
 
 struct ingest;
 

@@ -61,6 +61,9 @@ static const struct {
     {"required", "A required field is missing"},
     {"forbidden", "Not allowed"},
     {"impersonating", "Not while looking through another's eyes"},
+    {"too_short", "A field is too short"},
+    {"invalid_csv", "Not a valid table"},
+    {"code_invalid", "The code is not right"},
     {"step_up", "Confirm who you are first"},
     {"last_owner", "The last owner stays"},
 };

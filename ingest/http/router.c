@@ -8,6 +8,7 @@
 #include "ingest/http/messages_route.h"
 #include "ingest/http/problem.h"
 #include "ingest/http/session.h"
+#include "ingest/http/sign_in.h"
 #include "ingest/http/token_auth.h"
 #include "ingest/ingest.h"
 #include "shared/base/time.h"
@@ -26,6 +27,8 @@ static const struct route routes[] = {
     {HTTP_POST, "/v1/session", .handle = session_post},
     {HTTP_GET, "/v1/session", .handle = session_get},
     {HTTP_DELETE, "/v1/session", .handle = session_delete},
+    {HTTP_POST, "/v1/session/step-up", .handle = step_up_post},
+    {HTTP_POST, "/v1/invitations/accept", .handle = invitation_accept_post},
     {HTTP_POST, "/v1/token", .handle = session_token},
     {HTTP_GET, "/healthz", .handle = health_alive},
     {HTTP_GET, "/readyz", .handle = health_ready},

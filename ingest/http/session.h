@@ -1,5 +1,6 @@
-/* Sign-in by one-time link, the browser's session (an HttpOnly cookie, known to Postgres by its
- * hash), and the short-lived tokens with which it opens a socket at the hub. */
+/* Sign-in (by a one-time link; by a password: sign_in.h), the browser's session (an HttpOnly
+ * cookie, known to Postgres by its hash), and the short-lived tokens with which it opens a socket
+ * at the hub. */
 #ifndef MH_INGEST_SESSION_H
 #define MH_INGEST_SESSION_H
 

@@ -92,6 +92,12 @@ static void write_random(char *out, size_t length)
         out[i] = base62[randombytes_uniform(62)];
 }
 
+void api_key_set_environment(char text[API_KEY_TEXT_SIZE], enum api_key_environment environment)
+{
+    memcpy(text, prefixes[environment], PREFIX_LENGTH);
+    write_checksum(text, text + CHECKSUM_AT);
+}
+
 void api_key_generate(enum api_key_environment environment, struct api_key *ret_key,
                       char out_text[API_KEY_TEXT_SIZE])
 {

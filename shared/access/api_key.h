@@ -28,5 +28,7 @@ bool api_key_hash_equal(const struct api_key *key, const unsigned char stored[AP
 /* Makes a new key; `out_text` is shown once and wiped by the caller. */
 void api_key_generate(enum api_key_environment environment, struct api_key *ret_key,
                       char out_text[API_KEY_TEXT_SIZE]);
+/* Makes the text, of a new key, that of the other environment: the public id and the hash stay. */
+void api_key_set_environment(char text[API_KEY_TEXT_SIZE], enum api_key_environment environment);
 
 #endif

@@ -230,6 +230,7 @@ DECLARE
     v_who      record;
     v_partners int[];
     v_allowed  boolean;
+    v_csv      boolean := coalesce(p_query ->> 'format' = 'csv', false);
     v_function text;
     v_answer   jsonb;
     v_state    text;
@@ -249,7 +250,8 @@ BEGIN
     SELECT coalesce(array_agg(m.partner_id), '{}') INTO v_partners FROM app.memberships_of(v_who.user_id) m
     WHERE (v_route.permission IS NULL
            OR v_route.permission = ANY (m.permissions) AND v_route.permission = ANY (v_who.permissions))
-      AND NOT (v_route.mutates AND m.status = 'suspended');
+      AND NOT (v_route.mutates AND m.status = 'suspended')
+      AND (NOT v_csv OR 'export.csv' = ANY (m.permissions));
     PERFORM authz.enter(v_who.public_id, v_partners, v_who.permissions),
             set_config('app.user_id', v_who.user_id::text, true),
             set_config('app.is_staff', CASE WHEN v_who.staff THEN 'on' ELSE 'off' END, true),
@@ -260,10 +262,12 @@ BEGIN
             set_config('mh.feeds', '', true);
     v_allowed := v_route.scope IN ('any', CASE WHEN v_who.staff THEN 'staff' ELSE 'partner' END)
         AND (v_route.permission IS NULL
-             OR CASE WHEN v_who.staff THEN v_route.permission = ANY (v_who.permissions) ELSE v_partners <> '{}' END);
+             OR CASE WHEN v_who.staff THEN v_route.permission = ANY (v_who.permissions) ELSE v_partners <> '{}' END)
+        AND (NOT v_csv OR 'export.csv' = ANY (v_who.permissions));
     BEGIN
         IF NOT v_allowed THEN
-            PERFORM app.fail(403, 'forbidden', coalesce('this needs the permission ' || v_route.permission, ''));
+            PERFORM app.fail(403, 'forbidden', coalesce('this needs the permission '
+                || concat_ws(' and ', v_route.permission, CASE WHEN v_csv THEN 'export.csv' END), ''));
         ELSIF v_route.mutates AND v_who.impersonator_id IS NOT NULL AND v_route.name <> 'impersonation_end' THEN
             PERFORM app.fail(403, 'impersonating', 'while you look through somebody else''s eyes you only read');
         ELSIF v_route.step_up AND v_who.auth_at < now() - interval '5 minutes' THEN
