@@ -9,11 +9,16 @@ import { Toasts } from './components/toast';
 import { LiveContext } from './live/context';
 import { LiveClient } from './live/client';
 import { hasWorkspace, homeOf, mayOpen } from './nav';
+import { AuditPage } from './pages/audit';
 import { DeniedPage } from './pages/denied';
+import { ExplainPage } from './pages/explain';
 import { NotFoundPage } from './pages/not-found';
 import { PartnerDashboard } from './pages/partner-dashboard';
+import { RolesPage } from './pages/roles';
 import { SignInPage } from './pages/sign-in';
 import { StaffDashboard } from './pages/staff-dashboard';
+import { UserPage } from './pages/user';
+import { UsersPage } from './pages/users';
 import { LoadingPage, UnreachablePage } from './pages/waiting';
 import { redirect, type Route, route } from './route';
 import { isStaff, membershipIn, type Principal } from './session/principal';
@@ -35,6 +40,16 @@ function pageAt(principal: Principal, at: Route): VNode | undefined {
             const membership = membershipIn(principal, at.code);
             return membership && <PartnerDashboard membership={membership} />;
         }
+        case 'users':
+            return <UsersPage principal={principal} />;
+        case 'user':
+            return <UserPage key={at.id} principal={principal} id={at.id} />;
+        case 'roles':
+            return <RolesPage principal={principal} />;
+        case 'audit':
+            return <AuditPage principal={principal} />;
+        case 'explain':
+            return <ExplainPage />;
         default:
             return undefined;
     }

@@ -1,5 +1,6 @@
 import { render } from 'preact';
 import './theme.css';
+import './admin/admin.css';
 import './theme';
 import { App } from './app';
 import { route } from './route';

@@ -27,6 +27,7 @@ const pages: Record<Route['page'], Access | 'everyone' | 'nobody'> = {
     user: { staff: 'users.read', member: 'users.read' },
     roles: { staff: 'users.read', member: 'roles.assign' },
     audit: { staff: 'audit.read', member: 'audit.read' },
+    explain: { staff: 'users.read' },
     'not-found': 'nobody',
 };
 
@@ -70,6 +71,7 @@ function groupsOf(principal: Principal, code: string | undefined): NavGroup[] {
                 { label: 'Users', icon: 'people', route: { page: 'users' } },
                 { label: 'Roles', icon: 'shield', route: { page: 'roles' } },
                 { label: 'Audit', icon: 'list', route: { page: 'audit' } },
+                { label: 'Explain', icon: 'eye', route: { page: 'explain' } },
             ],
         },
         {

@@ -2,6 +2,7 @@
  * What the reader may give to others. The server decides; this only keeps the page from offering
  * what it would refuse: nobody grants what he does not hold, and only an owner makes an owner.
  */
+import type { Principal } from '../session/principal';
 import type { CustomRole, RolesAnswer } from './shapes';
 
 export interface Actor {
@@ -53,4 +54,10 @@ export function mayManage(actor: Actor, user: { id: string; role?: string | null
 
 function isOwner(role: string | null | undefined): boolean {
     return role === 'owner' || role === 'staff.owner';
+}
+
+export function actorOf(principal: Principal): Actor {
+    const { user, role = '', permissions } = principal;
+    const named = role.includes('.') ? role : `${user.kind === 'staff' ? 'staff' : 'partner'}.${role}`;
+    return { id: user.id, role: named, permissions };
 }

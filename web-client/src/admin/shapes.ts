@@ -5,14 +5,24 @@ export interface UserMembership {
     role: string;
     custom_role?: string | null;
     expires_at?: number | null;
-    status?: string;
+    suspended_at?: number | null;
+}
+
+/** Of a partner, in the last 30 days. */
+export interface PartnerUsage {
+    partner: string;
+    requested: number;
+    completed: number;
+    failed: number;
+    projects: number;
 }
 
 export interface UserItem {
     id: string;
     name: string;
-    /** Masked for who may not read it. */
     email?: string | null;
+    /** a***@d***.com, for who may not read it. */
+    masked?: string | null;
     kind: string;
     /** Of staff. */
     role?: string | null;
@@ -27,7 +37,9 @@ export interface UserDetail extends UserItem {
     notes?: string | null;
     suspended_reason?: string | null;
     sessions?: number;
-    counts?: Record<string, number>;
+    two_factor?: boolean;
+    /** Of each partner of a member. */
+    usage?: PartnerUsage[];
 }
 
 export interface CustomRole {
@@ -38,6 +50,8 @@ export interface CustomRole {
     base_role: string;
     permissions: string[];
     version: number;
+    /** How many have it. */
+    users?: number;
 }
 
 export interface RolesAnswer {
@@ -65,6 +79,8 @@ export interface AuditItem {
     after?: unknown;
     request_id?: string | null;
     ip?: string | null;
+    /** Members of before and after that are not for the reader. */
+    redacted?: string[] | null;
 }
 
 export interface AuditVerdict {
