@@ -39,6 +39,7 @@ int hub_start(struct hub *hub, uv_loop_t *loop, const struct hub_means *means)
         if (errors[i])
             return errors[i];
     }
+    review_open(&hub->sessions.review, &hub->sessions, &hub->feeds);
     return server_open(loop, settings, means->tls, &hub->sessions, &hub->feeds, &hub->server);
 }
 
@@ -57,6 +58,7 @@ static void close_all(struct hub *hub)
 {
     server_close(hub->server);
     sessions_close(&hub->sessions);
+    review_close(&hub->sessions.review);
     presence_close(hub->presence);
     channels_close(&hub->channels, on_channels_closed, hub);
     uv_close((uv_handle_t *)&hub->drain, NULL);

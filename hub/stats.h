@@ -35,6 +35,7 @@
     X(polls, "Polls of the channel heads")                                                         \
     X(reconciliations, "Comparisons of a channel with Postgres")                                   \
     X(drift, "Comparisons that found a difference")                                                \
+    X(reviews, "Sessions that Postgres was asked about because somebody's access changed")         \
     X(presence_written, "Joins and leaves written to Redis")                                       \
     X(presence_failures, "Writes of presence that Redis refused")                                  \
     X(presence_pushes, "Joins and leaves passed on to those who watch, once per channel")          \

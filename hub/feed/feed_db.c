@@ -17,12 +17,13 @@ struct feed_query {
     struct pg_param params[MAX_PARAMS];
     char texts[MAX_PARAMS][TEXT_SIZE];
     int param_count;
-    struct pg_array channels;
+    struct pg_array names, users;
 };
 
 static void query_free(struct feed_query *query)
 {
-    pg_array_done(&query->channels);
+    pg_array_done(&query->names);
+    pg_array_done(&query->users);
     free(query);
 }
 
@@ -41,7 +42,8 @@ static struct feed_query *query_new(feed_query_done done, void *owner)
     struct feed_query *query = memory_zalloc(sizeof(*query));
     query->done = done;
     query->owner = owner;
-    pg_array_init(&query->channels, PG_TEXT);
+    pg_array_init(&query->names, PG_TEXT);
+    pg_array_init(&query->users, PG_TEXT);
     return query;
 }
 
@@ -59,6 +61,14 @@ static void add_integer(struct feed_query *query, int64_t value)
     char text[32];
     (void)snprintf(text, sizeof(text), "%" PRId64, value);
     add_text(query, text);
+}
+
+static void add_names(struct feed_query *query, struct pg_array *array, const char *const *names,
+                      size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        pg_array_add_bytes(array, names[i], strlen(names[i]));
+    query->params[query->param_count++] = pg_array_param(array);
 }
 
 static struct feed_query *ask(struct pg_pool *pool, struct feed_query *query, const char *name,
@@ -80,9 +90,7 @@ struct feed_query *feed_db_heads(struct pg_pool *pool, const char *const *channe
                                  feed_query_done done, void *owner)
 {
     struct feed_query *query = query_new(done, owner);
-    for (size_t i = 0; i < count; i++)
-        pg_array_add_bytes(&query->channels, channels[i], strlen(channels[i]));
-    query->params[query->param_count++] = pg_array_param(&query->channels);
+    add_names(query, &query->names, channels, count);
     return ask(pool, query, "hub_heads",
                "SELECT channel, epoch, seq, version FROM api.heads($1::text[])");
 }
@@ -126,6 +134,28 @@ struct feed_query *feed_db_thread_members(struct pg_pool *pool, const char *chan
     return ask(pool, query, "hub_thread_members",
                "SELECT epoch, seq, members_version, user_id, joined_seq"
                " FROM api.thread_members($1::text)");
+}
+
+struct feed_query *feed_db_sessions_state(struct pg_pool *pool, const char *const *sessions,
+                                          const char *const *users, size_t count,
+                                          feed_query_done done, void *owner)
+{
+    struct feed_query *query = query_new(done, owner);
+    add_names(query, &query->names, sessions, count);
+    add_names(query, &query->users, users, count);
+    return ask(pool, query, "hub_sessions_state",
+               "SELECT session, principal, reason"
+               " FROM api.sessions_state($1::text[], $2::text[])");
+}
+
+struct feed_query *feed_db_access_changes(struct pg_pool *pool, int64_t seconds, int64_t limit,
+                                          feed_query_done done, void *owner)
+{
+    struct feed_query *query = query_new(done, owner);
+    add_integer(query, seconds);
+    add_integer(query, limit);
+    return ask(pool, query, "hub_access_changes",
+               "SELECT * FROM api.access_changes($1::int, $2::int)");
 }
 
 struct feed_query *feed_db_partners(struct pg_pool *pool, feed_query_done done, void *owner)

@@ -27,6 +27,14 @@ struct feed_query *feed_db_jobs_snapshot(struct pg_pool *pool, const char *scope
 /* Rows of epoch, seq, members_version, user, joined_seq. */
 struct feed_query *feed_db_thread_members(struct pg_pool *pool, const char *channel,
                                           feed_query_done done, void *owner);
+/* Of pairs of a session and its user, by their public ids. Rows of session, principal or NULL, why
+ * there is none; in the order of the sessions' bytes. */
+struct feed_query *feed_db_sessions_state(struct pg_pool *pool, const char *const *sessions,
+                                          const char *const *users, size_t count,
+                                          feed_query_done done, void *owner);
+/* Rows of a user: whose access changed in the last seconds. */
+struct feed_query *feed_db_access_changes(struct pg_pool *pool, int64_t seconds, int64_t limit,
+                                          feed_query_done done, void *owner);
 struct feed_query *feed_db_partners(struct pg_pool *pool, feed_query_done done, void *owner);
 /* The owner no longer wants the answer. NULL-safe. */
 void feed_query_drop(struct feed_query *query);

@@ -7,6 +7,7 @@
 
 #include "hub/channel/check.h"
 #include "hub/session/attendance.h"
+#include "hub/session/self.h"
 #include "hub/session/subscription.h"
 #include "shared/access/token.h"
 #include "shared/base/memory.h"
@@ -17,61 +18,6 @@
 #define REPORT_MAX_MISMATCHES 1000
 
 /* ---- who is it ---- */
-
-static void append_permissions(const struct principal *principal, struct buffer *out)
-{
-    uint64_t permissions = principal_permissions(principal);
-    bool first = true;
-    for (int permission = 0; permission < PERMISSION_COUNT; permission++) {
-        if (!(permissions & PERMISSION_BIT(permission)))
-            continue;
-        buffer_printf(out, "%s\"%s\"", first ? "" : ",",
-                      permission_text((enum permission)permission));
-        first = false;
-    }
-}
-
-static void append_partners(const struct principal *principal, struct buffer *out)
-{
-    for (size_t i = 0; i < principal->partner_count; i++)
-        buffer_printf(out, "%s\"%s\"", i ? "," : "", principal->partners[i].code);
-}
-
-/* Staff may see every partner's channels too; only the platform's are worth naming. */
-static void append_channels(const struct principal *principal, struct buffer *out)
-{
-    if (principal->is_staff)
-        buffer_append_text(out, "\"metrics:platform\",\"jobs:platform\"");
-    for (size_t i = 0; i < principal->partner_count; i++) {
-        const char *code = principal->partners[i].code;
-        buffer_printf(out, "%s\"metrics:partner:%s\",\"jobs:partner:%s\"",
-                      i || principal->is_staff ? "," : "", code, code);
-    }
-}
-
-static const char *main_role(const struct principal *principal)
-{
-    if (principal->is_staff)
-        return role_text(principal->staff_role);
-    return principal->partner_count ? role_text(principal->partners[0].role) : "none";
-}
-
-static void append_principal(const struct session *session, struct buffer *out)
-{
-    const struct principal *principal = session->principal;
-    buffer_append_text(out, "{\"user\":{\"id\":");
-    buffer_append_json_string(out, principal->user_id, strlen(principal->user_id));
-    buffer_append_text(out, ",\"name\":");
-    buffer_append_json_string(out, principal->name, strlen(principal->name));
-    buffer_printf(out, "},\"role\":\"%s\",\"permissions\":[", main_role(principal));
-    append_permissions(principal, out);
-    buffer_append_text(out, "],\"partners\":[");
-    append_partners(principal, out);
-    buffer_append_text(out, "],\"channels\":[");
-    append_channels(principal, out);
-    buffer_printf(out, "],\"time\":%" PRId64 ",\"heartbeat\":%" PRId64 "}", time_wall_ms(),
-                  session->sessions->settings->heartbeat_ms);
-}
 
 /* Seconds that the token still lives, at least 1. */
 static int64_t time_to_live(const struct principal *principal)
@@ -109,38 +55,45 @@ static void handle_connect(struct session *session, const struct command *comman
         return;
     }
     session_set_principal(session, &principal);
-    session->state = SESSION_OPEN;
+    session->connect_id = command->id;
+    session_begin(session);
+}
+
+void commands_admit(struct session *session)
+{
     session->ping_interval_ms = session->sessions->settings->ping_interval_ms;
     /* Those who came together are not pinged together. */
     session->pinged_ms = time_monotonic_us() / 1000 -
                          (int64_t)randombytes_uniform((uint32_t)session->ping_interval_ms);
     struct buffer *out = session_replies(session);
-    protocol_open_reply(out, command->id, METHOD_CONNECT);
-    buffer_printf(out,
-                  "\"client\":\"%s\",\"version\":\"" HUB_VERSION
-                  "\",\"expires\":true,\"ttl\":%" PRId64 ",\"ping\":%" PRId64
-                  ",\"pong\":true,\"data\":",
-                  session->client, time_to_live(&principal), session->ping_interval_ms / 1000);
-    append_principal(session, out);
+    protocol_open_reply(out, session->connect_id, METHOD_CONNECT);
+    buffer_printf(
+        out,
+        "\"client\":\"%s\",\"version\":\"" HUB_VERSION "\",\"expires\":true,\"ttl\":%" PRId64
+        ",\"ping\":%" PRId64 ",\"pong\":true,\"subs\":{\"" SELF_CHANNEL "\":{}},\"data\":",
+        session->client, time_to_live(session->principal), session->ping_interval_ms / 1000);
+    self_append(session, out);
     buffer_append(out, "}}", 2);
+    session_flush(session);
 }
 
-/* Subscriptions go on if the new token shows the same fields, else they are taken back. */
-static void review_subscriptions(struct session *session)
+void commands_refuse(struct session *session, enum protocol_error error)
 {
-    LIST_FOR_EACH(link, next, &session->subscriptions)
-    {
-        struct subscription *subscription = LIST_ITEM(link, struct subscription, link);
-        struct channel_name parsed;
-        uint32_t mask = session_channel_mask(session->principal, subscription->name,
-                                             strlen(subscription->name), &parsed);
-        if (!mask)
-            subscription_revoke(subscription, PROTOCOL_UNSUBSCRIBE_SERVER);
-        else if (mask != subscription->subscriber.mask)
-            subscription_revoke(subscription, PROTOCOL_UNSUBSCRIBE_INSUFFICIENT_STATE);
-        else
-            attendance_review(subscription);
-    }
+    session_reply_error(session, session->connect_id, error);
+}
+
+/* One that may be out of date keeps the connection, as who it is already, until that is known. */
+static void take_doubtful(struct session *session, const struct principal *principal)
+{
+    struct principal next;
+    const struct principal *now = session->principal;
+    memcpy(&next, now,
+           offsetof(struct principal, partners) + now->partner_count * sizeof(now->partners[0]));
+    memcpy(next.session_id, principal->session_id, sizeof(next.session_id));
+    next.expires_ms = principal->expires_ms;
+    next.issued_ms = principal->issued_ms;
+    session_set_principal(session, &next);
+    review_want(&session->sessions->review, session);
 }
 
 static void handle_refresh(struct session *session, const struct command *command)
@@ -155,14 +108,19 @@ static void handle_refresh(struct session *session, const struct command *comman
         session_close(session, PROTOCOL_CLOSE_INVALID_TOKEN);
         return;
     }
-    session_set_principal(session, &principal);
+    bool doubtful = review_doubts(&session->sessions->review, &principal);
+    if (doubtful)
+        take_doubtful(session, &principal);
+    else
+        session_set_principal(session, &principal);
     struct buffer *out = session_replies(session);
     protocol_open_reply(out, command->id, METHOD_REFRESH);
     buffer_printf(out,
                   "\"client\":\"%s\",\"version\":\"" HUB_VERSION
                   "\",\"expires\":true,\"ttl\":%" PRId64 "}}",
                   session->client, time_to_live(&principal));
-    review_subscriptions(session);
+    if (!doubtful)
+        subscriptions_review(session);
 }
 
 /* ---- channels ---- */
@@ -216,7 +174,7 @@ static void rpc_whoami(struct session *session, const struct command *command)
     struct buffer *out = session_replies(session);
     protocol_open_reply(out, command->id, METHOD_RPC);
     buffer_append_text(out, "\"data\":");
-    append_principal(session, out);
+    self_append(session, out);
     buffer_append(out, "}}", 2);
 }
 
@@ -225,7 +183,7 @@ static void rpc_channels(struct session *session, const struct command *command)
     struct buffer *out = session_replies(session);
     protocol_open_reply(out, command->id, METHOD_RPC);
     buffer_append_text(out, "\"data\":{\"channels\":[");
-    append_channels(session->principal, out);
+    self_append_channels(session, out);
     buffer_append_text(out, "]}}}");
 }
 

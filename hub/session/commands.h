@@ -6,4 +6,8 @@
 
 void commands_handle(struct session *session, const struct command *command);
 
+/* Of the form of the two-way protocol. */
+void commands_admit(struct session *session);
+void commands_refuse(struct session *session, enum protocol_error error);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hub/channel/event_text.h"
@@ -9,6 +10,7 @@
 #include "hub/session/session.h"
 #include "hub/session/subscription.h"
 #include "shared/access/token.h"
+#include "shared/base/memory.h"
 #include "shared/base/time.h"
 
 /* Clients come back after this long; spread, so that those of a hub that ended do not come at once.
@@ -120,6 +122,51 @@ static void goodbye(struct session *session, enum protocol_close reason)
     buffer_done(&out);
 }
 
+/* There are no commands that would be refused, only the request. */
+static void refuse(struct session *session, enum protocol_error error)
+{
+    transport_refuse(session->writer.transport, error == PROTOCOL_ERROR_TOKEN_EXPIRED
+                                                    ? HTTP_PROBLEM_TOKEN_EXPIRED
+                                                    : HTTP_PROBLEM_UNAVAILABLE);
+    session_close(session, PROTOCOL_CLOSE_NORMAL);
+}
+
+static void ended(struct session *session, enum protocol_close reason)
+{
+    (void)reason;
+    if (!session->streaming)
+        transport_refuse(session->writer.transport, HTTP_PROBLEM_TOKEN_EXPIRED);
+}
+
+/* As a subscribe command would say it. */
+static void begin(struct session *session, const struct events_request *request)
+{
+    struct channel_name parsed;
+    struct command command = {
+        .id = 1,
+        .method = METHOD_SUBSCRIBE,
+        .channel = {request->channel, strlen(request->channel)},
+        .epoch = {request->last_event_id, 0},
+        .recover = *request->last_event_id != '\0',
+    };
+    uint32_t mask =
+        session_channel_mask(session->principal, request->channel, command.channel.length, &parsed);
+    /* An id that we never gave has no epoch of ours: a fresh start, which is said. */
+    if (event_id_parse(request->last_event_id, &command.epoch.length, &command.offset))
+        command.epoch.length = 0;
+    subscription_begin(session, &command, &parsed, mask);
+}
+
+static void admit(struct session *session)
+{
+    char *opening = session->opening;
+    struct events_request request = {.channel = opening,
+                                     .last_event_id = opening + strlen(opening) + 1};
+    session->opening = NULL;
+    begin(session, &request);
+    free(opening);
+}
+
 const struct session_form form_events = {.expiry_grace_ms = 0,
                                          .ready = ready,
                                          .fail = fail,
@@ -129,6 +176,9 @@ const struct session_form form_events = {.expiry_grace_ms = 0,
                                          .second = second,
                                          .ping = ping,
                                          .progress = progress,
+                                         .admit = admit,
+                                         .refuse = refuse,
+                                         .ended = ended,
                                          .goodbye = goodbye};
 
 /* ---- the request ---- */
@@ -150,21 +200,15 @@ static enum http_problem check_token(const struct sessions *sessions, const char
     return HTTP_PROBLEM_TOKEN_INVALID;
 }
 
-/* As a subscribe command would say it. */
-static void begin(struct session *session, const struct events_request *request,
-                  const struct channel_name *parsed, uint32_t mask)
+/* Until the token was checked. */
+static char *keep(const struct events_request *request)
 {
-    struct command command = {
-        .id = 1,
-        .method = METHOD_SUBSCRIBE,
-        .channel = {request->channel, strlen(request->channel)},
-        .epoch = {request->last_event_id, 0},
-        .recover = *request->last_event_id != '\0',
-    };
-    /* An id that we never gave has no epoch of ours: a fresh start, which is said. */
-    if (event_id_parse(request->last_event_id, &command.epoch.length, &command.offset))
-        command.epoch.length = 0;
-    subscription_begin(session, &command, parsed, mask);
+    struct buffer out = BUFFER_INIT;
+    buffer_append(&out, request->channel, strlen(request->channel) + 1);
+    buffer_append(&out, request->last_event_id, strlen(request->last_event_id) + 1);
+    char *text = memory_strndup(out.data, out.length);
+    buffer_done(&out);
+    return text;
 }
 
 struct session *events_open(struct sessions *sessions, struct transport *transport,
@@ -185,7 +229,7 @@ struct session *events_open(struct sessions *sessions, struct transport *transpo
     session->form = &form_events;
     session_set_principal(session, &principal);
     session->ping_interval_ms = sessions->settings->ping_interval_ms;
-    session->state = SESSION_OPEN;
-    begin(session, request, &parsed, mask);
+    session->opening = keep(request);
+    session_begin(session);
     return session;
 }

@@ -34,6 +34,14 @@ struct session_form {
     void (*ping)(struct session *session);
     /* The client took something; or NULL. */
     void (*progress)(struct session *session);
+    /* The token still holds: begins what waited for that. */
+    void (*admit)(struct session *session);
+    /* It does not (TOKEN_EXPIRED), or that cannot be found out (INTERNAL). */
+    void (*refuse)(struct session *session, enum protocol_error error);
+    /* It has another principal; or NULL. */
+    void (*changed)(struct session *session);
+    /* Its session is over; it is closed next. */
+    void (*ended)(struct session *session, enum protocol_close reason);
     /* A last word, if there is a way to say it; or NULL. */
     void (*goodbye)(struct session *session, enum protocol_close reason);
 };

@@ -35,7 +35,11 @@
     X(BAD_REQUEST, 3501, "bad request")                                                            \
     X(STALE, 3502, "stale")                                                                        \
     X(FORCE_NO_RECONNECT, 3503, "force disconnect")                                                \
-    X(CONNECTION_LIMIT, 3504, "connection limit")
+    X(CONNECTION_LIMIT, 3504, "connection limit")                                                  \
+    X(SIGNED_OUT, 3505, "signed out")                                                              \
+    X(SUSPENDED, 3506, "suspended")                                                                \
+    X(SESSION_EXPIRED, 3507, "session expired")                                                    \
+    X(REVOKED, 3508, "access revoked")
 
 /* name, number, text */
 #define PROTOCOL_UNSUBSCRIBE_TABLE(X)                                                              \

@@ -15,6 +15,8 @@
 
 /* A connection that has not said who it is after this long is closed. */
 #define STALE_AFTER_MS 10000
+/* Below the SDKs' own 5 s, so that they get an answer. */
+#define CHECKING_TIMEOUT_MS 4000
 #define MAX_COMMANDS_PER_MESSAGE 1024
 #define RATE_BURST_SECONDS 3
 
@@ -47,6 +49,7 @@ struct session *session_new(struct sessions *sessions, struct transport *transpo
     session->opened_ms = session->pinged_ms = session->rate_ms = monotonic_ms();
     session->rate_left = (double)(sessions->settings->max_commands * RATE_BURST_SECONDS);
     list_init(&session->subscriptions);
+    list_init(&session->review);
     make_client_id(session->client);
     gather_init(&session->gather);
     writer_init(&session->writer, transport, sessions->settings, sessions->stats);
@@ -90,6 +93,7 @@ void session_close(struct session *session, enum protocol_close reason)
     if (reason == PROTOCOL_CLOSE_SLOW)
         log_slow(session);
     session->state = SESSION_CLOSING;
+    list_remove(&session->review);
     list_remove(&session->link);
     list_append(&session->sessions->closing, &session->link);
     session->sessions->stats->closes[reason]++;
@@ -112,8 +116,10 @@ void session_on_gone(struct session *session)
     writer_done(&session->writer);
     session->sessions->stats->connections--;
     list_remove(&session->link);
+    list_remove(&session->review);
     buffer_done(&session->inbox);
     buffer_done(&session->replies);
+    free(session->opening);
     free(session->principal);
     free(session);
 }
@@ -263,12 +269,21 @@ static void handle_line(struct session *session, const char *line, size_t length
     command_done(&command);
 }
 
+/* For later; messages are put apart as their lines are. */
+static void hold(struct session *session, const char *bytes, size_t length, bool last)
+{
+    buffer_append(&session->inbox, bytes, length);
+    if (last)
+        buffer_append(&session->inbox, "\n", 1);
+    session->held = last;
+}
+
 static void handle_message(struct session *session, const char *bytes, size_t length)
 {
     const char *line = NULL;
     size_t line_length = 0, count = 0;
     session->batching = true;
-    while (session->state != SESSION_CLOSING &&
+    while (session->state != SESSION_CLOSING && session->state != SESSION_CHECKING &&
            protocol_next_line(&bytes, &length, &line, &line_length)) {
         if (++count > MAX_COMMANDS_PER_MESSAGE)
             session_close(session, PROTOCOL_CLOSE_BAD_REQUEST);
@@ -277,6 +292,17 @@ static void handle_message(struct session *session, const char *bytes, size_t le
     }
     session->batching = false;
     session_send_batch(session);
+    if (session->state == SESSION_CHECKING && length)
+        hold(session, bytes, length, true);
+}
+
+static void handle_inbox(struct session *session)
+{
+    struct buffer message = session->inbox;
+    session->inbox = (struct buffer)BUFFER_INIT;
+    session->held = false;
+    handle_message(session, message.data, message.length);
+    buffer_done(&message);
 }
 
 void session_on_bytes(struct session *session, const void *bytes, size_t length, bool last)
@@ -287,6 +313,10 @@ void session_on_bytes(struct session *session, const void *bytes, size_t length,
         session_close(session, PROTOCOL_CLOSE_TOO_LARGE);
         return;
     }
+    if (session->state == SESSION_CHECKING) {
+        hold(session, bytes, length, last);
+        return;
+    }
     if (last && !session->inbox.length) {
         handle_message(session, bytes, length);
         return;
@@ -294,8 +324,68 @@ void session_on_bytes(struct session *session, const void *bytes, size_t length,
     buffer_append(&session->inbox, bytes, length);
     if (!last)
         return;
-    handle_message(session, session->inbox.data, session->inbox.length);
+    handle_inbox(session);
+}
+
+/* ---- what it may ---- */
+
+static void admit(struct session *session)
+{
+    session->state = SESSION_OPEN;
+    session->form->admit(session);
+    if (session->held && session->state == SESSION_OPEN)
+        handle_inbox(session);
+}
+
+static void refuse(struct session *session, enum protocol_error error)
+{
+    list_remove(&session->review);
     buffer_done(&session->inbox);
+    session->held = false;
+    session->state = SESSION_NEW;
+    session->form->refuse(session, error);
+}
+
+void session_begin(struct session *session)
+{
+    struct review *review = &session->sessions->review;
+    if (!review_doubts(review, session->principal)) {
+        admit(session);
+        return;
+    }
+    session->state = SESSION_CHECKING;
+    session->checking_ms = monotonic_ms();
+    review_want(review, session);
+}
+
+/* The connection lives as long as its token, unless the session is shorter. */
+static void replace_principal(struct session *session, const struct principal *principal)
+{
+    struct principal next = *principal;
+    if (next.expires_ms > session->principal->expires_ms)
+        next.expires_ms = session->principal->expires_ms;
+    next.issued_ms = session->principal->issued_ms;
+    session_set_principal(session, &next);
+    if (session->form->changed)
+        session->form->changed(session);
+    subscriptions_review(session);
+}
+
+void session_on_judged(struct session *session, const struct principal *principal)
+{
+    bool same = principal_same_access(session->principal, principal);
+    if (session->state == SESSION_CHECKING && same)
+        admit(session);
+    else if (session->state == SESSION_CHECKING)
+        refuse(session, PROTOCOL_ERROR_TOKEN_EXPIRED); /* a new one says what is true now */
+    else if (session->state == SESSION_OPEN && !same)
+        replace_principal(session, principal);
+}
+
+void session_on_ended(struct session *session, enum protocol_close reason)
+{
+    session->form->ended(session, reason);
+    session_close(session, reason);
 }
 
 /* ---- time ---- */
@@ -324,6 +414,11 @@ void session_second(struct session *session, int64_t now_ms)
     if (session->state == SESSION_NEW) {
         if (now_ms - session->opened_ms > STALE_AFTER_MS)
             session_close(session, PROTOCOL_CLOSE_STALE);
+        return;
+    }
+    if (session->state == SESSION_CHECKING) {
+        if (now_ms - session->checking_ms >= CHECKING_TIMEOUT_MS)
+            refuse(session, PROTOCOL_ERROR_INTERNAL);
         return;
     }
     if (time_wall_ms() > session->principal->expires_ms + session->form->expiry_grace_ms) {

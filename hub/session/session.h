@@ -19,13 +19,15 @@
 #define SESSION_CLIENT_SIZE 37
 
 enum session_state {
-    SESSION_NEW,    /* no connect command yet */
-    SESSION_OPEN,   /* has a principal */
-    SESSION_CLOSING /* waits for the socket's end; sends and hears nothing more */
+    SESSION_NEW,      /* no connect command yet */
+    SESSION_CHECKING, /* has a token, which Postgres is asked about; what it says meanwhile waits */
+    SESSION_OPEN,     /* has a principal */
+    SESSION_CLOSING   /* waits for the socket's end; sends and hears nothing more */
 };
 
 struct session {
-    struct list link; /* in sessions->open or ->closing */
+    struct list link;   /* in sessions->open or ->closing */
+    struct list review; /* in one of the review's, or in none */
     struct sessions *sessions;
     const struct session_form *form;
     enum session_state state;
@@ -38,6 +40,10 @@ struct session {
     struct buffer inbox;   /* an incomplete message */
     struct buffer replies; /* to the commands of one message, sent as one frame */
     bool batching;
+    bool held;                    /* the inbox has whole messages, for when it is open */
+    uint32_t connect_id;          /* of the command that is answered then */
+    char *opening;                /* one-way: what is opened then; NULL: nothing waits */
+    int64_t checking_ms;          /* monotonic, since when it is checked */
     int64_t opened_ms, pinged_ms; /* monotonic */
     int64_t ping_interval_ms;     /* as the client was told */
     bool awaiting_pong;
@@ -57,7 +63,14 @@ void session_close(struct session *session, enum protocol_close reason);
 /* Once a second. */
 void session_second(struct session *session, int64_t now_ms);
 
+/* What Postgres says the session is now. */
+void session_on_judged(struct session *session, const struct principal *principal);
+/* It is none any more. */
+void session_on_ended(struct session *session, enum protocol_close reason);
+
 /* For commands.c, events.c and subscription.c: */
+/* It has its principal: opens it by form->admit, now or when the token was checked. */
+void session_begin(struct session *session);
 /* Pings as the two-way protocol does, and closes if the last ping was not answered. */
 void session_ping(struct session *session);
 /* Takes a copy. */

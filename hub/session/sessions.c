@@ -7,8 +7,9 @@
 
 static void on_second(uv_timer_t *timer)
 {
-    const struct sessions *sessions = timer->data;
+    struct sessions *sessions = timer->data;
     int64_t now_ms = time_monotonic_us() / 1000;
+    review_second(&sessions->review);
     LIST_FOR_EACH(link, next, &sessions->open)
     session_second(LIST_ITEM(link, struct session, link), now_ms);
 }

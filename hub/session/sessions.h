@@ -9,6 +9,7 @@
 
 #include "hub/channel/channels.h"
 #include "hub/session/gather.h"
+#include "hub/session/review.h"
 #include "hub/settings.h"
 #include "hub/stats.h"
 #include "shared/base/list.h"
@@ -24,6 +25,7 @@ struct sessions {
     struct list open;    /* struct session */
     struct list closing; /* told to end; their sockets are not gone yet */
     struct gathering gathering;
+    struct review review;
     uv_timer_t second;
     bool draining;
     size_t drain_total, drain_closed; /* sessions at the beginning of the drain, and closed since */

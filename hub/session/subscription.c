@@ -7,6 +7,8 @@
 #include "hub/channel/fold.h"
 #include "hub/presence/presence.h"
 #include "hub/session/attendance.h"
+#include "hub/session/commands.h"
+#include "hub/session/self.h"
 #include "hub/session/session.h"
 #include "shared/base/memory.h"
 #include "shared/base/time.h"
@@ -101,7 +103,11 @@ const struct session_form form_commands = {.expiry_grace_ms = EXPIRY_GRACE_MS,
                                            .revoke = push_revoked,
                                            .batch = push_batch,
                                            .publication = push_publication,
-                                           .ping = session_ping};
+                                           .ping = session_ping,
+                                           .admit = commands_admit,
+                                           .refuse = commands_refuse,
+                                           .changed = self_push_changed,
+                                           .ended = self_push_ended};
 
 /* ---- what the channel tells ---- */
 
@@ -228,6 +234,25 @@ void subscription_revoke(struct subscription *subscription, enum protocol_unsubs
         form->fail(subscription, PROTOCOL_ERROR_INTERNAL);
     else
         form->revoke(subscription, code);
+}
+
+void subscriptions_review(struct session *session)
+{
+    LIST_FOR_EACH(link, next, &session->subscriptions)
+    {
+        struct subscription *subscription = LIST_ITEM(link, struct subscription, link);
+        struct channel_name parsed;
+        uint32_t mask = session_channel_mask(session->principal, subscription->name,
+                                             strlen(subscription->name), &parsed);
+        if (session->state != SESSION_OPEN)
+            return;
+        if (!mask)
+            subscription_revoke(subscription, PROTOCOL_UNSUBSCRIBE_SERVER);
+        else if (mask != subscription->subscriber.mask)
+            subscription_revoke(subscription, PROTOCOL_UNSUBSCRIBE_INSUFFICIENT_STATE);
+        else
+            attendance_review(subscription);
+    }
 }
 
 void subscription_second(struct subscription *subscription, int64_t now_ms)

@@ -40,6 +40,9 @@ void subscription_stop(struct subscription *subscription);
 void subscription_end(struct subscription *subscription);
 /* Tells the client that it is over, with the code, and ends it. */
 void subscription_revoke(struct subscription *subscription, enum protocol_unsubscribe code);
+/* The session has a new principal: those go on that show the same fields as before, the others are
+ * taken back. */
+void subscriptions_review(struct session *session);
 /* Gives up on a channel that does not load. */
 void subscription_second(struct subscription *subscription, int64_t now_ms);
 /* Sends all that was published, so that something may be said about the position. */
