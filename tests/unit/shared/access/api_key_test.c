@@ -27,6 +27,40 @@ static void test_generate_and_parse(void **state)
     }
 }
 
+/* The linker sends every call of it here. */
+int __real_sodium_memcmp(const void *first, const void *second, size_t length);
+int __wrap_sodium_memcmp(const void *first, const void *second, size_t length);
+
+static size_t compared; /* bytes, in constant time */
+
+int __wrap_sodium_memcmp(const void *first, const void *second, size_t length)
+{
+    compared += length;
+    return __real_sodium_memcmp(first, second, length);
+}
+
+/* Whichever bit is wrong, or none: all of it is compared, by the function that takes as long for
+ * all. */
+static void test_hash_is_compared_in_constant_time(void **state)
+{
+    char text[API_KEY_TEXT_SIZE];
+    struct api_key key;
+    unsigned char stored[API_KEY_HASH_BYTES];
+    (void)state;
+    api_key_generate(API_KEY_LIVE, &key, text);
+    memcpy(stored, key.hash, sizeof(stored));
+    for (size_t bit = 0; bit < API_KEY_HASH_BYTES * 8; bit++) {
+        compared = 0;
+        stored[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        assert_false(api_key_hash_equal(&key, stored));
+        assert_int_equal(compared, API_KEY_HASH_BYTES);
+        stored[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+    compared = 0;
+    assert_true(api_key_hash_equal(&key, stored));
+    assert_int_equal(compared, API_KEY_HASH_BYTES);
+}
+
 /* Every single wrong character is noticed. */
 static void test_any_change_is_refused(void **state)
 {
@@ -77,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_generate_and_parse),
+        cmocka_unit_test(test_hash_is_compared_in_constant_time),
         cmocka_unit_test(test_any_change_is_refused),
         cmocka_unit_test(test_length),
         cmocka_unit_test(test_known_key),
