@@ -1,4 +1,4 @@
--- What metricsctl does (EXECUTE for mh_admin).
+-- What metricsctl does (EXECUTE for mh_admin). Each change stands in the trail, without an actor: the operator's.
 
 CREATE FUNCTION api.partner_create(p_code text, p_name text, p_tier text, p_region text) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
@@ -8,15 +8,27 @@ BEGIN
     INSERT INTO app.partners (code, name, tier, region) VALUES (p_code, p_name, p_tier, p_region)
     RETURNING partner_id INTO v_id;
     INSERT INTO app.channel_head (channel, partner_id) VALUES ('feed:partner:' || p_code, v_id);
+    PERFORM app.audit('partner.create', 'partner', p_code, v_id, NULL, jsonb_strip_nulls(jsonb_build_object(
+        'name', p_name, 'tier', p_tier, 'region', p_region)));
     RETURN v_id;
 END
 $$;
 
 CREATE FUNCTION api.partner_status(p_code text, p_status text) RETURNS boolean
-LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
-    WITH done AS (UPDATE app.partners SET status = p_status, version = version + 1, updated_at = now()
-                  WHERE code = p_code RETURNING 1)
-    SELECT EXISTS (SELECT FROM done)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+    v_old app.partners;
+BEGIN
+    SELECT * INTO v_old FROM app.partners WHERE code = p_code FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE app.partners SET status = p_status, version = version + 1, updated_at = now()
+    WHERE partner_id = v_old.partner_id;
+    PERFORM app.audit('partner.status', 'partner', p_code, v_old.partner_id,
+                      jsonb_build_object('status', v_old.status), jsonb_build_object('status', p_status));
+    RETURN true;
+END
 $$;
 
 -- Staff (p_staff_role), a member of a partner, or neither: signed in, and refused until somebody
@@ -42,6 +54,8 @@ BEGIN
         END IF;
         INSERT INTO app.memberships (partner_id, user_id, role) VALUES (v_partner, v_user, p_partner_role);
     END IF;
+    PERFORM app.audit('user.create', 'user', v_public, v_partner, NULL, jsonb_strip_nulls(jsonb_build_object(
+        'name', p_name, 'email', p_email, 'staff_role', p_staff_role, 'role', p_partner_role)));
     RETURN v_public;
 END
 $$;
@@ -50,25 +64,38 @@ CREATE FUNCTION api.key_create(p_partner_code text, p_name text, p_environment i
                                p_sha256 bytea, p_scopes text[], p_rate int) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
-    v_id int;
+    v_key app.api_keys;
 BEGIN
     INSERT INTO app.api_keys (partner_id, name, environment, public_id, secret_sha256, scopes, rate_limit)
     SELECT partner_id, p_name, p_environment, p_public_id, p_sha256, coalesce(p_scopes, '{events:write}'),
            coalesce(p_rate, 0)
     FROM app.partners WHERE code = p_partner_code
-    RETURNING key_id INTO v_id;
-    IF v_id IS NULL THEN
+    RETURNING * INTO v_key;
+    IF v_key.key_id IS NULL THEN
         RAISE EXCEPTION 'no partner %', p_partner_code USING ERRCODE = 'no_data_found';
     END IF;
-    RETURN v_id;
+    PERFORM app.key_emit(v_key.key_id, 'created');
+    PERFORM app.audit('key.create', 'key', p_public_id, v_key.partner_id, NULL, app.key_audited(v_key.key_id));
+    RETURN v_key.key_id;
 END
 $$;
 
 CREATE FUNCTION api.key_revoke(p_public_id text, p_reason text) RETURNS boolean
-LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
-    WITH done AS (UPDATE app.api_keys SET revoked_at = now(), revoke_reason = p_reason
-                  WHERE public_id = p_public_id AND revoked_at IS NULL RETURNING 1)
-    SELECT EXISTS (SELECT FROM done)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+    v_key    app.api_keys;
+    v_before jsonb;
+BEGIN
+    SELECT * INTO v_key FROM app.api_keys WHERE public_id = p_public_id AND revoked_at IS NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    v_before := app.key_audited(v_key.key_id);
+    UPDATE app.api_keys SET revoked_at = now(), revoke_reason = p_reason WHERE key_id = v_key.key_id;
+    PERFORM app.key_emit(v_key.key_id, 'revoked');
+    PERFORM app.audit('key.revoke', 'key', p_public_id, v_key.partner_id, v_before, app.key_audited(v_key.key_id));
+    RETURN true;
+END
 $$;
 
 CREATE FUNCTION api.link_create(p_user text, p_hash bytea, p_ttl_seconds int) RETURNS void
@@ -80,6 +107,7 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no active user %', p_user USING ERRCODE = 'no_data_found';
     END IF;
+    PERFORM app.audit('link.create', 'user', p_user, NULL, NULL, jsonb_build_object('ttl_seconds', p_ttl_seconds));
 END
 $$;
 
@@ -105,6 +133,7 @@ BEGIN
     DELETE FROM app.sign_in_links WHERE user_id = v_user AND used_at IS NULL;
     INSERT INTO app.sign_in_links (token_hash, user_id, expires_at)
     VALUES (p_hash, v_user, now() + make_interval(secs => p_ttl_seconds));
+    PERFORM app.audit('owner.bootstrap', 'user', v_public, NULL, NULL, jsonb_build_object('ttl_seconds', p_ttl_seconds));
     RETURN v_public;
 END
 $$;

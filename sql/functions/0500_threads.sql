@@ -146,11 +146,11 @@ $$;
 -- Administration ----------------------------------------------------------------------------------
 
 -- Locks the thread's head; its position.
-CREATE FUNCTION api.thread_lock(p_thread text, OUT thread_id bigint, OUT kind text, OUT seq bigint)
+CREATE FUNCTION api.thread_lock(p_thread text, OUT thread_id bigint, OUT partner_id int, OUT kind text, OUT seq bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 #variable_conflict use_column
 BEGIN
-    SELECT t.thread_id, t.kind, h.seq INTO thread_id, kind, seq
+    SELECT t.thread_id, t.partner_id, t.kind, h.seq INTO thread_id, partner_id, kind, seq
     FROM app.threads t JOIN app.channel_head h ON h.channel = 'thread:' || t.public_id
     WHERE t.public_id = p_thread FOR NO KEY UPDATE OF h;
     IF NOT FOUND THEN
@@ -207,6 +207,8 @@ BEGIN
         PERFORM api.participant_add(v_thread, 0, v_user);
     END LOOP;
     PERFORM app.threads_touch(ARRAY[v_thread]);
+    PERFORM app.audit('thread.create', 'thread', v_public, v_partner, NULL, jsonb_build_object(
+        'kind', p_kind, 'participants', to_jsonb(coalesce(p_users, '{}'))));
     RETURN v_public;
 END
 $$;
@@ -222,6 +224,7 @@ BEGIN
     END IF;
     PERFORM api.participant_add(v_thread.thread_id, v_thread.seq, p_user);
     PERFORM app.threads_touch(ARRAY[v_thread.thread_id]);
+    PERFORM app.audit('thread.join', 'thread', p_thread, v_thread.partner_id, NULL, jsonb_build_object('user', p_user));
 END
 $$;
 
@@ -240,6 +243,7 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM app.threads_touch(ARRAY[v_thread.thread_id]);
+    PERFORM app.audit('thread.leave', 'thread', p_thread, v_thread.partner_id, jsonb_build_object('user', p_user), NULL);
     RETURN true;
 END
 $$;

@@ -130,14 +130,6 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
     WHERE u.user_id = p_user
 $$;
 
--- A page of items that were read one more than fit: {"items", "next"}. Each has an id, the cursor.
-CREATE OR REPLACE FUNCTION app.page_json(p_items jsonb, p_size int) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    SELECT CASE WHEN jsonb_array_length(p_items) > p_size
-                THEN jsonb_build_object('items', p_items - p_size, 'next', p_items -> (p_size - 1) -> 'id')
-                ELSE jsonb_build_object('items', coalesce(p_items, '[]')) END
-$$;
-
 -- ---- Changing roles --------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION app.expiry_of(p_body jsonb) RETURNS timestamptz
@@ -285,9 +277,9 @@ DECLARE
     v_size     int := app.page_size(p_query);
     v_q        text := lower(app.text_of(p_query, 'q', 200, false));
     v_personal boolean := 'users.read_personal' = ANY (app.permissions_in(v_partner));
-    v_items    jsonb;
+    v_items    jsonb[];
 BEGIN
-    SELECT jsonb_agg(x.item ORDER BY x.name, x.user_id) INTO v_items
+    SELECT array_agg(x.item ORDER BY x.name, x.user_id) INTO v_items
     FROM (SELECT lower(u.name) AS name, u.user_id,
                  jsonb_build_object('id', u.public_id, 'name', u.name, 'status', u.status,
                                     'created_at', app.ms(m.created_at))
@@ -300,7 +292,7 @@ BEGIN
             AND (NOT p_query ? 'after' OR (lower(u.name), u.user_id) >
                  (SELECT lower(a.name), a.user_id FROM app.users a WHERE a.public_id = p_query ->> 'after'))
           ORDER BY 1, 2 LIMIT v_size + 1) x;
-    RETURN app.page_json(v_items, v_size);
+    RETURN app.page(v_items, v_size, 'id');
 END
 $$;
 
@@ -475,7 +467,7 @@ BEGIN
              WHERE p.pronamespace = 'app'::regnamespace
                AND p.proname IN ('permissions_in', 'check_holds', 'check_grant', 'role_of', 'custom_role_of',
                                  'user_to_change', 'masked_email', 'email_json', 'membership_json', 'roles_json',
-                                 'page_json', 'expiry_of', 'membership_put', 'audit_memberships', 'staff_role_put',
+                                 'expiry_of', 'membership_put', 'audit_memberships', 'staff_role_put',
                                  'memberships_put', 'team_partner', 'team_change', 'permissions_of',
                                  'custom_role_to_change', 'custom_role_json')
     LOOP

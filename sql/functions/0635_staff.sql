@@ -26,9 +26,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
     v_size  int := app.page_size(p_query);
     v_q     text := lower(app.text_of(p_query, 'q', 200, false));
-    v_items jsonb;
+    v_items jsonb[];
 BEGIN
-    SELECT jsonb_agg(x.item ORDER BY x.name, x.user_id) INTO v_items
+    SELECT array_agg(x.item ORDER BY x.name, x.user_id) INTO v_items
     FROM (SELECT lower(u.name) AS name, u.user_id, app.staff_json(u) AS item
           FROM app.users u
           WHERE u.kind = 'staff' AND u.erased_at IS NULL
@@ -39,7 +39,7 @@ BEGIN
             AND (NOT p_query ? 'after' OR (lower(u.name), u.user_id) >
                  (SELECT lower(a.name), a.user_id FROM app.users a WHERE a.public_id = p_query ->> 'after'))
           ORDER BY 1, 2 LIMIT v_size + 1) x;
-    RETURN app.page_json(v_items, v_size);
+    RETURN app.page(v_items, v_size, 'id');
 END
 $$;
 

@@ -12,7 +12,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
            ('price', 'metrics.read_cost'), ('margin', 'metrics.read_cost'), ('commission_rate', 'metrics.read_cost'),
            ('pipeline_value', 'metrics.read_cost'), ('mrr', 'metrics.read_cost'), ('arr', 'metrics.read_cost'),
            ('prompt', 'jobs.read_content'), ('error_message', 'jobs.read_content'), ('asset_url', 'jobs.read_content'),
-           ('body', 'jobs.read_content')
+           ('body', 'jobs.read_content'), ('ip_allow', 'keys.read')
 $$;
 
 CREATE OR REPLACE FUNCTION app.without_members(p_value jsonb, p_hidden text[]) RETURNS jsonb
@@ -90,7 +90,7 @@ DECLARE
     v_to      timestamptz := app.time_of(p_query, 'to');
     v_places  int[] := CASE WHEN p_query ? 'partner' THEN ARRAY[app.partner_of(p_query ->> 'partner')]
                             WHEN NOT authz.is_staff() THEN authz.partner_ids() END;
-    v_items   jsonb;
+    v_items   jsonb[];
 BEGIN
     IF v_after !~ '^[0-9]{4}-[0-9]{2}-01\.[0-9]{1,18}$' THEN
         PERFORM app.fail(400, 'invalid', 'expected the id of an item', 'after');
@@ -103,7 +103,7 @@ BEGIN
             RETURN jsonb_build_object('items', '[]'::jsonb);
         END IF;
     END IF;
-    SELECT jsonb_agg(app.audit_json(x) ORDER BY x.chain DESC, x.seq DESC) INTO v_items
+    SELECT array_agg(app.audit_json(x) ORDER BY x.chain DESC, x.seq DESC) INTO v_items
     FROM (SELECT r.* FROM unnest(coalesce(v_places, '{NULL}')) p (partner_id)
           CROSS JOIN LATERAL (
               SELECT a.* FROM app.audit_log a
@@ -118,7 +118,7 @@ BEGIN
                 AND (v_to IS NULL OR a.at < v_to AND a.chain <= v_to AT TIME ZONE 'UTC')
               ORDER BY a.chain DESC, a.seq DESC LIMIT v_size + 1) r
           ORDER BY r.chain DESC, r.seq DESC LIMIT v_size + 1) x;
-    RETURN app.page_json(v_items, v_size);
+    RETURN app.page(v_items, v_size, 'id');
 END
 $$;
 
