@@ -2,7 +2,7 @@
 \ir include/send.psql
 BEGIN;
 \ir include/request.psql
-SELECT plan(44);
+SELECT plan(45);
 SELECT api.partner_create('UA', 'Audit A', NULL, NULL), api.partner_create('UB', 'Audit B', NULL, NULL);
 CREATE FUNCTION pg_temp.person(p_name text, p_staff text, p_roles jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -126,6 +126,8 @@ SELECT is(pg_temp.tamper($$UPDATE app.audit_log SET canonical = replace(canonica
                            hash = sha256(prev_hash || convert_to(replace(canonical, 'UB-canary', 'x'), 'UTF8'))
                            WHERE target_id = 'thing-2'$$),
           pg_temp.seq_of('thing-2', 1), 'with its hash too: where the next does not follow');
+SELECT is(pg_temp.tamper($$UPDATE app.audit_log SET canonical = 'x', hash = sha256(prev_hash || 'x') WHERE target_id = 'thing-2'$$),
+          pg_temp.seq_of('thing-2', 0), 'a text that is none');
 SELECT is(pg_temp.tamper($$DELETE FROM app.audit_log WHERE target_id = 'thing-2'$$),
           pg_temp.seq_of('thing-2', 0), 'a missing row');
 SELECT is(pg_temp.tamper($$DELETE FROM app.audit_log WHERE seq > $1 - 2$$), (pg_temp.last() - 1)::text, 'a cut tail, by the head');
