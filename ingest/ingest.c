@@ -203,9 +203,10 @@ static int read_token_secret(struct ingest *ingest)
 static void set_rates(struct ingest *ingest)
 {
     double sign_ins = (double)ingest->settings.sign_in_rate;
+    double users = (double)ingest->settings.sign_in_user_rate;
     double messages = (double)ingest->settings.message_rate;
     rate_table_set_rate(ingest->sign_ins, sign_ins / 60, sign_ins);
-    rate_table_set_rate(ingest->sign_in_users, sign_ins / 60, sign_ins);
+    rate_table_set_rate(ingest->sign_in_users, users / 60, users);
     rate_table_set_rate(ingest->messages, messages, messages);
 }
 

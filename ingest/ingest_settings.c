@@ -44,6 +44,8 @@ static const struct setting settings[] = {
      "Postgres connections of each worker that store events"},
     {NAMED(sign_in_rate, INTEGER), "10", 1, 100000, true, false,
      "Sign-ins per minute and address, of each worker"},
+    {NAMED(sign_in_user_rate, INTEGER), "10", 1, 100000, true, false,
+     "Passwords and codes tried per minute for one person, of each worker"},
     {NAMED(message_rate, INTEGER), "20", 1, 100000, true, false,
      "Messages per second of a user, of each worker"},
     {NAMED(token_ttl, DURATION), "10m", 10 * SECOND, DAY, true, false,
