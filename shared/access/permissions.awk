@@ -47,6 +47,14 @@ END {
         for (r = 1; r <= roles; r++)
             print "    ('" role[r] "', '{" joined(r, "") "}'::text[])" (r < roles ? "," : "")
         print ") r (role, permissions);\nRESET ROLE;"
+        print "-- Field classes that a role may read: its digits."
+        print "CREATE OR REPLACE FUNCTION app.role_fields(p_role text) RETURNS text"
+        print "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$\n    SELECT r.fields FROM (VALUES"
+        for (r = 1; r <= roles; r++) print "    ('" role[r] "', '" fields[r] "')" (r < roles ? "," : "")
+        print ") r (role, fields) WHERE r.role = p_role\n$$;"
+        print "ALTER FUNCTION app.role_fields(text) OWNER TO mh_owner;"
+        print "REVOKE ALL ON FUNCTION app.role_fields(text) FROM PUBLIC;"
+        print "GRANT EXECUTE ON FUNCTION app.role_fields(text) TO mh_writer;"
     } else {
         print "// " note
         print "export type Permission ="

@@ -58,3 +58,22 @@ SELECT r.role, unnest(r.permissions) FROM (VALUES
     ('partner.viewer', '{metrics.read, usage.read, messages.read, docs.read, partners.read, keys.read, users.read, profile.write}'::text[])
 ) r (role, permissions);
 RESET ROLE;
+-- Field classes that a role may read: its digits.
+CREATE OR REPLACE FUNCTION app.role_fields(p_role text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT r.fields FROM (VALUES
+    ('staff.owner', '0123'),
+    ('staff.admin', '0123'),
+    ('staff.ops', '01'),
+    ('staff.support', '013'),
+    ('staff.billing', '02'),
+    ('staff.viewer', '0'),
+    ('partner.admin', '01'),
+    ('partner.manager', '01'),
+    ('partner.developer', '01'),
+    ('partner.viewer', '0')
+) r (role, fields) WHERE r.role = p_role
+$$;
+ALTER FUNCTION app.role_fields(text) OWNER TO mh_owner;
+REVOKE ALL ON FUNCTION app.role_fields(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.role_fields(text) TO mh_writer;

@@ -1,4 +1,4 @@
--- The trail: reading it, proving that nobody changed it, and why somebody may not see something.
+-- The trail: reading it, and proving that nobody changed it.
 
 -- ---- Reading ---------------------------------------------------------------------------------------
 
@@ -132,9 +132,11 @@ BEGIN
     IF p_text = p_columns::text THEN
         RETURN false;
     END IF;
-    RETURN p_text::jsonb <> p_columns;
-EXCEPTION WHEN data_exception THEN -- somebody made it no JSON at all
-    RETURN true;
+    BEGIN
+        RETURN p_text::jsonb <> p_columns;
+    EXCEPTION WHEN data_exception THEN -- somebody made it no JSON at all
+        RETURN true;
+    END;
 END
 $$;
 
