@@ -103,7 +103,7 @@ test('a link works once, and signing out ends the session', async () => {
     await first.page.getByRole('button', { name: 'Sign out' }).click();
     await shows(first.page.getByRole('alert'), 'signed out');
     await first.page.reload();
-    await shows(first.page.locator('h1'), 'Sign in with your link');
+    await shows(first.page.locator('h1'), 'Sign in');
     await first.context.close();
     await second.context.close();
 });

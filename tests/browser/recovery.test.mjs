@@ -103,7 +103,7 @@ test('a link that could not be presented is presented when ingest is back', asyn
     const link = await stack.link(owner);
     const { page, context } = await openPage(browser);
     await page.goto(stack.ingestUrl);
-    await shows(page.locator('h1'), 'Sign in with your link');
+    await shows(page.locator('h1'), 'Sign in');
     await stack.ingest.stop();
     await page.evaluate((to) => (location.hash = new URL(to).hash), link);
     await shows(page.locator('h1'), 'The server does not answer');

@@ -12,6 +12,9 @@ import { hasWorkspace, homeOf, mayOpen } from './nav';
 import { AuditPage } from './pages/audit';
 import { DeniedPage } from './pages/denied';
 import { ExplainPage } from './pages/explain';
+import { InvitationPage } from './pages/invitation';
+import { KeysPage } from './pages/keys';
+import { MePage } from './pages/me';
 import { NotFoundPage } from './pages/not-found';
 import { PartnerDashboard } from './pages/partner-dashboard';
 import { RolesPage } from './pages/roles';
@@ -19,6 +22,7 @@ import { SignInPage } from './pages/sign-in';
 import { StaffDashboard } from './pages/staff-dashboard';
 import { UserPage } from './pages/user';
 import { UsersPage } from './pages/users';
+import { TeamPage } from './pages/team';
 import { LoadingPage, UnreachablePage } from './pages/waiting';
 import { redirect, type Route, route } from './route';
 import { isStaff, membershipIn, type Principal } from './session/principal';
@@ -50,6 +54,12 @@ function pageAt(principal: Principal, at: Route): VNode | undefined {
             return <AuditPage principal={principal} />;
         case 'explain':
             return <ExplainPage />;
+        case 'team':
+            return <TeamPage key={at.code} principal={principal} code={at.code} />;
+        case 'keys':
+            return <KeysPage key={at.code} principal={principal} code={at.code} />;
+        case 'me':
+            return <MePage principal={principal} />;
         default:
             return undefined;
     }
@@ -102,6 +112,8 @@ export function App() {
         }
     });
     const now = session.value;
+    const at = route.value;
+    if (at.page === 'invitation') return <InvitationPage token={at.token} />;
     if (now.phase === 'loading') return <LoadingPage />;
     if (now.phase === 'unreachable') return <UnreachablePage retry={now.retry} />;
     if (now.phase === 'signed-out')

@@ -36,7 +36,7 @@ export function ThemeButton() {
 }
 
 function roleOf(principal: Principal): string {
-    if (isStaff(principal)) return roleName(principal.role ?? 'staff');
+    if (isStaff(principal)) return roleName(`staff ${principal.role ?? ''}`.trim());
     const at = route.value;
     const membership =
         principal.partners.find((one) => 'code' in at && one.code === at.code) ??

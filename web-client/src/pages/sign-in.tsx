@@ -1,19 +1,34 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { Field, Form } from '../components/form';
 import { Notice } from '../components/notice';
-import { restoreSession } from '../session/session';
+import { CodeField } from '../components/step-up';
+import { HttpProblem } from '../session/http';
+import { restoreSession, signInByPassword } from '../session/session';
 
+/** Shown at whatever address was asked for, which is the one to go on to. */
 export function SignInPage({ reason }: { reason?: string }) {
+    useEffect(() => {
+        document.title = 'Sign in · metrics-hub';
+    }, []);
     return (
-        <Notice bare icon="lock" title="Sign in with your link">
+        <Notice bare icon="lock" title="Sign in">
             {reason && (
                 <p class="notice-reason" role="alert">
                     {reason}
                 </p>
             )}
-            <p>
-                There is no password. Open the one-time sign-in link that you were given; it works
-                once, in this browser.
-            </p>
-            <p>No link, or it no longer works? Ask the person who invited you for a new one.</p>
+            <PasswordForm />
+            <details class="notice-more">
+                <summary>I have a one-time link, or no password</summary>
+                <p>
+                    Open the sign-in link that you were given; it works once, in this browser. No
+                    link, or it no longer works? Ask the person who invited you for a new one.
+                </p>
+                <button type="button" class="button" onClick={() => void restoreSession()}>
+                    I have signed in in another tab
+                </button>
+            </details>
             <details class="notice-more">
                 <summary>I run this server</summary>
                 <p>Make a link for a user on the server's command line:</p>
@@ -24,9 +39,48 @@ export function SignInPage({ reason }: { reason?: string }) {
                     The first owner comes from <code>metricsctl bootstrap-owner</code>.
                 </p>
             </details>
-            <button type="button" class="button" onClick={() => void restoreSession()}>
-                I have signed in in another tab
-            </button>
         </Notice>
     );
+}
+
+function PasswordForm() {
+    const asksCode = useSignal(false);
+    return (
+        <Form
+            label="Sign in"
+            busyLabel="Signing in…"
+            submit={async (entries) => {
+                const code = entries.text('code');
+                try {
+                    await signInByPassword({
+                        email: entries.text('email'),
+                        password: entries.raw('password'),
+                        ...(code && { code }),
+                    });
+                } catch (error) {
+                    if (!(error instanceof HttpProblem) || error.reason !== 'code_required')
+                        throw error;
+                    asksCode.value = true;
+                }
+            }}
+        >
+            <Field name="email" label="E-mail" type="email" autocomplete="username" maxLength={254} />
+            <Field
+                name="password"
+                label="Password"
+                type="password"
+                autocomplete="current-password"
+                maxLength={200}
+            />
+            {asksCode.value && <SecondFactor />}
+        </Form>
+    );
+}
+
+/** Comes when the password was right: the reader's next keystrokes are the code. */
+function SecondFactor() {
+    useEffect(() => {
+        document.querySelector<HTMLInputElement>('input[name="code"]')?.focus();
+    }, []);
+    return <CodeField />;
 }

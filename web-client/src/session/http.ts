@@ -78,6 +78,13 @@ export async function call(
     return response.status === 204 ? undefined : response.json();
 }
 
+let onSignedOut = (): void => undefined;
+
+/** Called when a call shows that nobody is signed in any more. */
+export function whenSignedOut(ended: () => void): void {
+    onSignedOut = ended;
+}
+
 /** The same, asking the reader to confirm who he is when the server wants that, once. */
 async function request<T>(
     method: Method,
@@ -88,7 +95,9 @@ async function request<T>(
     try {
         return (await call(method, path, body, signal)) as T;
     } catch (error) {
-        if (!(error instanceof HttpProblem) || error.reason !== 'step_up') throw error;
+        if (!(error instanceof HttpProblem)) throw error;
+        if (error.status === 401 && error.reason === 'sign_in') onSignedOut();
+        if (error.reason !== 'step_up') throw error;
         await confirmIdentity();
         return (await call(method, path, body, signal)) as T;
     }

@@ -18,6 +18,7 @@ export interface Principal {
         two_factor?: boolean;
         has_password?: boolean;
     };
+    /** Of staff: owner, admin, … */
     role?: string;
     /** Of staff everywhere; of a member in any of the partners. */
     permissions: readonly Permission[];

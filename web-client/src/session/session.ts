@@ -2,8 +2,7 @@
 import { signal } from '@preact/signals';
 import type { SessionNotice, Token } from '../live/payloads';
 import { redirect } from '../route';
-import { call, HttpProblem } from './http';
-import { type Permission, rolePermissions } from './permissions';
+import { call, HttpProblem, whenSignedOut } from './http';
 import type { Principal } from './principal';
 
 export type Session =
@@ -14,33 +13,8 @@ export type Session =
 
 export const session = signal<Session>({ phase: 'loading' });
 
-interface Answer {
-    user: string;
-    session: string;
-    name: string;
-    staff?: string;
-    partners?: { code: string; name: string; role: string }[];
-}
-
-function principalOf(answer: Answer): Principal {
-    const of = (role: string): readonly Permission[] => rolePermissions[role] ?? [];
-    const partners = (answer.partners ?? []).map((one) => ({
-        ...one,
-        permissions: of(`partner.${one.role}`),
-    }));
-    return {
-        user: { id: answer.user, name: answer.name, kind: answer.staff ? 'staff' : 'member' },
-        ...(answer.staff && { role: `staff.${answer.staff}` }),
-        permissions: answer.staff
-            ? of(`staff.${answer.staff}`)
-            : [...new Set(partners.flatMap((one) => one.permissions))],
-        partners,
-        session: { id: answer.session },
-    };
-}
-
 async function loadPrincipal(): Promise<Principal> {
-    return principalOf((await call('GET', '/v1/session')) as Answer);
+    return (await call('GET', '/v1/me')) as Principal;
 }
 
 export async function restoreSession(): Promise<void> {
@@ -75,6 +49,27 @@ export async function signInByLink(link: string): Promise<void> {
     await restoreSession();
 }
 
+interface Accepted {
+    /** The person has an account already, and no session from this. */
+    sign_in?: boolean;
+}
+
+/** Throws what the form is to show. */
+export async function acceptInvitation(entered: {
+    token: string;
+    name?: string;
+    password?: string;
+}): Promise<void> {
+    const { sign_in: known } = ((await call('POST', '/v1/invitations/accept', entered)) ?? {}) as Accepted;
+    await restoreSession();
+    if (known && session.peek().phase === 'signed-out')
+        session.value = {
+            phase: 'signed-out',
+            reason: 'The invitation is accepted. Sign in with the account that you have.',
+        };
+    redirect({ page: 'home' });
+}
+
 /** Throws what the form is to show. */
 export async function signInByPassword(entered: {
     email: string;
@@ -92,14 +87,17 @@ export async function signOut(): Promise<void> {
     redirect({ page: 'home' });
 }
 
+/** As the hub names them. */
 const endings: Record<string, string> = {
     signed_out: 'You were signed out.',
     expired: 'Your session has expired.',
     suspended: 'Your account was suspended. Ask your administrator why.',
-    access_removed: 'Your access was removed. Ask your administrator why.',
+    revoked: 'Your access was removed. Ask your administrator why.',
 };
 
 export function sessionEnded(reason?: string): void {
+    // The first to say so knows why.
+    if (session.peek().phase === 'signed-out') return;
     const known = reason === undefined ? undefined : endings[reason];
     session.value = { phase: 'signed-out', reason: known ?? 'Your session has ended.' };
 }
@@ -113,6 +111,10 @@ export async function refreshPrincipal(): Promise<void> {
         // Otherwise the server is away, which the page says by itself; what it answers is right anyway.
     }
 }
+
+whenSignedOut(() => {
+    if (session.peek().phase === 'signed-in') sessionEnded();
+});
 
 export function onSessionNotice(notice: SessionNotice): void {
     if (notice.t === 'ended') sessionEnded(notice.reason);

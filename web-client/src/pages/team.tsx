@@ -1,0 +1,300 @@
+/** A partner's people: their roles, and the invitations that are open. */
+import { useSignal } from '@preact/signals';
+import { grantableRoles, type Invitation, invitationLink, type Member } from '../access/team';
+import { Copyable } from '../components/copy';
+import { type Column, DataTable } from '../components/data-table';
+import { Dialog } from '../components/dialog';
+import { Field, Form, SelectField } from '../components/form';
+import { PageFrame } from '../components/page';
+import { attempt, notify } from '../components/toast';
+import { When } from '../components/when';
+import { roleName } from '../format/format';
+import { hrefOf } from '../route';
+import { del, post, put, withQuery } from '../session/http';
+import { may, mayChange, type Principal } from '../session/principal';
+import { type List, useList } from '../session/resource';
+
+interface Context {
+    principal: Principal;
+    code: string;
+    /** May assign roles. */
+    assigns: boolean;
+    list: List<Member>;
+    remove: (member: Member) => void;
+}
+
+function columnsOf(context: Context): Column<Member>[] {
+    const { principal, code, assigns, remove } = context;
+    const personal = may(principal, 'users.read_personal', code);
+    const columns: Column<Member>[] = [
+        {
+            id: 'name',
+            label: 'Name',
+            header: true,
+            cell: (member) => (
+                <>
+                    <a href={hrefOf({ page: 'user', id: member.id })}>{member.name}</a>
+                    {member.id === principal.user.id && <span class="tag tag-here">you</span>}
+                    {member.status !== 'active' && (
+                        <span class="cell-sub">{roleName(member.status)}</span>
+                    )}
+                </>
+            ),
+        },
+    ];
+    if (personal || principal.user.kind === 'staff')
+        columns.push({
+            id: 'email',
+            label: 'E-mail',
+            cell: (member) => member.email ?? member.masked ?? '–',
+        });
+    columns.push({ id: 'role', label: 'Role', cell: (member) => <Role {...context} member={member} /> });
+    if (personal)
+        columns.push({
+            id: 'last',
+            label: 'Last sign-in',
+            cell: (member) => <When at={member.last_login_at} none="never" />,
+        });
+    if (assigns)
+        columns.push({
+            id: 'actions',
+            label: 'Actions',
+            actions: true,
+            cell: (member) =>
+                member.id !== principal.user.id && (
+                    <button
+                        type="button"
+                        class="button button-small"
+                        aria-label={`Remove ${member.name}`}
+                        onClick={() => remove(member)}
+                    >
+                        Remove
+                    </button>
+                ),
+        });
+    return columns;
+}
+
+/** Nobody changes his own role, nor gives or takes one of which he does not hold all. */
+function Role({ principal, code, assigns, list, member }: Context & { member: Member }) {
+    const roles = grantableRoles(principal, code);
+    const own = member.id === principal.user.id;
+    if (!assigns || own || member.custom_role || !roles.includes(member.role))
+        return (
+            <>
+                {roleName(member.role)}
+                {member.custom_role && <span class="cell-sub">with a custom role</span>}
+            </>
+        );
+    const change = async (role: string): Promise<void> => {
+        await attempt(
+            () => put(withQuery(`/v1/team/${member.id}`, { partner: code }), { role }),
+            `${member.name} is ${roleName(role).toLowerCase()} now.`,
+        );
+        await list.reload();
+    };
+    return (
+        <span class="select">
+            <select
+                aria-label={`Role of ${member.name}`}
+                value={member.role}
+                onChange={(event) => void change(event.currentTarget.value)}
+            >
+                {roles.map((role) => (
+                    <option key={role} value={role}>
+                        {roleName(role)}
+                    </option>
+                ))}
+            </select>
+        </span>
+    );
+}
+
+export function TeamPage({ principal, code }: { principal: Principal; code: string }) {
+    const list = useList<Member>(withQuery('/v1/team', { partner: code }));
+    const removing = useSignal<Member | undefined>(undefined);
+    const inviting = useSignal(false);
+    const assigns = mayChange(principal, 'roles.assign', code);
+    const invitations = useList<Invitation>(
+        assigns ? withQuery('/v1/invitations', { partner: code, status: 'open' }) : undefined,
+    );
+    const remove = (member: Member): void => {
+        removing.value = member;
+    };
+    const name = principal.partners.find((one) => one.code === code)?.name ?? code;
+    return (
+        <PageFrame
+            title={`Team of ${name}`}
+            tools={
+                assigns && (
+                    <button
+                        type="button"
+                        class="button button-primary"
+                        onClick={() => (inviting.value = true)}
+                    >
+                        Invite somebody
+                    </button>
+                )
+            }
+        >
+            <section class="panel" aria-labelledby="members-title">
+                <header class="panel-head">
+                    <h2 id="members-title">Members</h2>
+                </header>
+                <DataTable
+                    caption="Members"
+                    list={list}
+                    columns={columnsOf({ principal, code, assigns, list, remove })}
+                    rowKey={(member) => member.id}
+                    rowAttributes={(member) => ({ 'data-user': member.id })}
+                    empty="Nobody belongs to this partner yet."
+                />
+            </section>
+            {assigns && <Invitations list={invitations} />}
+            {inviting.value && (
+                <InviteToTeam
+                    principal={principal}
+                    code={code}
+                    close={() => (inviting.value = false)}
+                    changed={() => void invitations.reload()}
+                />
+            )}
+            {removing.value && (
+                <RemoveDialog
+                    member={removing.value}
+                    code={code}
+                    close={() => (removing.value = undefined)}
+                    changed={() => void list.reload()}
+                />
+            )}
+        </PageFrame>
+    );
+}
+
+function Invitations({ list }: { list: List<Invitation> }) {
+    const revoke = async (one: Invitation): Promise<void> => {
+        await attempt(() => del(`/v1/invitations/${one.id}`), 'The invitation is revoked.');
+        await list.reload();
+    };
+    const columns: Column<Invitation>[] = [
+        { id: 'name', label: 'Name', header: true, cell: (one) => one.name },
+        { id: 'email', label: 'E-mail', cell: (one) => one.email ?? one.masked ?? '–' },
+        { id: 'role', label: 'Role', cell: (one) => roleName(one.role ?? '') },
+        { id: 'until', label: 'Good until', cell: (one) => <When at={one.expires_at} /> },
+        {
+            id: 'actions',
+            label: 'Actions',
+            actions: true,
+            cell: (one) => (
+                <button
+                    type="button"
+                    class="button button-small"
+                    aria-label={`Revoke the invitation of ${one.name}`}
+                    onClick={() => void revoke(one)}
+                >
+                    Revoke
+                </button>
+            ),
+        },
+    ];
+    return (
+        <section class="panel" aria-labelledby="invitations-title">
+            <header class="panel-head">
+                <h2 id="invitations-title">Open invitations</h2>
+            </header>
+            <DataTable
+                caption="Open invitations"
+                list={list}
+                columns={columns}
+                rowKey={(one) => one.id}
+                empty="None."
+            />
+        </section>
+    );
+}
+
+interface DialogProps {
+    code: string;
+    close: () => void;
+    changed: () => void;
+}
+
+function InviteToTeam({ principal, code, close, changed }: DialogProps & { principal: Principal }) {
+    const made = useSignal<{ email: string; link: string } | undefined>(undefined);
+    if (made.value)
+        return (
+            <Dialog title="The invitation is ready" close={close}>
+                <p>
+                    Send this link to <strong>{made.value.email}</strong>. It is good for seven days,
+                    works once, and is shown only here.
+                </p>
+                <Copyable text={made.value.link} label="Invitation link" />
+                <div class="form-actions">
+                    <button type="button" class="button button-primary" onClick={close}>
+                        Done
+                    </button>
+                </div>
+            </Dialog>
+        );
+    const options = grantableRoles(principal, code).map((value) => ({
+        value,
+        label: roleName(value),
+    }));
+    return (
+        <Dialog title="Invite somebody" close={close}>
+            <Form
+                label="Make the invitation"
+                cancel={close}
+                submit={async (entries) => {
+                    const email = entries.text('email');
+                    const { token } = await post<{ token: string }>('/v1/invitations', {
+                        email,
+                        name: entries.text('name'),
+                        partner: code,
+                        role: entries.text('role'),
+                    });
+                    made.value = { email, link: invitationLink(token) };
+                    changed();
+                }}
+            >
+                <Field
+                    name="email"
+                    label="E-mail"
+                    type="email"
+                    maxLength={254}
+                    autocomplete="off"
+                    autofocus
+                />
+                <Field name="name" label="Name" maxLength={120} autocomplete="off" />
+                <SelectField
+                    name="role"
+                    label="Role"
+                    options={options}
+                    defaultValue={options.at(-1)?.value ?? ''}
+                />
+            </Form>
+        </Dialog>
+    );
+}
+
+function RemoveDialog({ member, code, close, changed }: DialogProps & { member: Member }) {
+    return (
+        <Dialog title={`Remove ${member.name}?`} close={close}>
+            <p>
+                The team&apos;s pages close for {member.name} at once. The account itself stays, and
+                you can invite it again.
+            </p>
+            <Form
+                label="Remove"
+                danger
+                cancel={close}
+                submit={async () => {
+                    await del(withQuery(`/v1/team/${member.id}`, { partner: code }));
+                    changed();
+                    close();
+                    notify(`${member.name} is removed.`);
+                }}
+            />
+        </Dialog>
+    );
+}
