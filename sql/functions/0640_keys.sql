@@ -105,10 +105,10 @@ BEGIN
 END
 $$;
 
--- The scopes (requirements B1) and what a person must be allowed to do to give one.
+-- The scopes (requirements B1) and what a person must be allowed to do, all of it, to give one.
 CREATE OR REPLACE FUNCTION app.known_scopes() RETURNS TABLE (scope text, permission text)
 LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-    VALUES ('events:write', NULL), ('events:read', 'events.tail'), ('metrics:read', 'metrics.read'),
+    VALUES ('events:write', NULL), ('events:read', 'events.tail'), ('metrics:read', 'metrics.read'), ('metrics:read', 'usage.read'),
            ('alerts:read', 'metrics.read'), ('messages:write', 'messages.write'), ('export:read', 'export.csv'),
            ('webhooks:manage', 'webhooks.write')
 $$;

@@ -1,7 +1,7 @@
 -- API keys: who sees and changes which, what a change may say, what is told and recorded.
 \ir include/send.psql
 BEGIN;
-SELECT plan(78);
+SELECT plan(80);
 SELECT api.partner_create('TA', 'Tap A', NULL, NULL), api.partner_create('TB', 'Tap B', NULL, NULL);
 
 -- People: one per role that matters, each with a session named after him.
@@ -44,6 +44,15 @@ CREATE FUNCTION pg_temp.events(p_answer jsonb) RETURNS text LANGUAGE sql AS $$
                       || ((f ->> 'payload')::jsonb ->> 'id'), ', ' ORDER BY i)
     FROM jsonb_array_elements(p_answer -> 'feeds') WITH ORDINALITY t (f, i) WHERE f ->> 'channel' LIKE 'keys:%'
 $$;
+
+-- What a scope allows is what the table of permissions says (alerts are metrics.read; writing events no person does).
+\set table `cat shared/access/permissions.tsv`
+CREATE TEMP TABLE line AS
+SELECT string_to_array(l, E'\t') AS c FROM regexp_split_to_table(:'table', E'\n') l WHERE l <> '' AND l NOT LIKE '#%';
+SELECT set_eq($$SELECT c[12] AS scope, c[1] AS permission FROM line WHERE c[1] NOT IN ('permission', 'fields') AND c[12] <> '-'$$,
+              $$SELECT scope, permission FROM app.known_scopes() WHERE scope NOT IN ('events:write', 'alerts:read')$$, 'scopes as in the table');
+SELECT set_eq('SELECT DISTINCT scope FROM app.known_scopes()',
+              '{events:write,events:read,metrics:read,alerts:read,messages:write,export:read,webhooks:manage}'::text[], 'and no others');
 
 -- Making one
 CREATE TEMP TABLE made AS SELECT pg_temp.make('a.developer', 'TapKeyA00001', jsonb_build_object(

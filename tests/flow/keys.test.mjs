@@ -262,6 +262,69 @@ test('use that cannot be written is written later', async () => {
     await until(async () => (await field(key, 'requests')) === '6', 'all of it');
 });
 
+// ---- As people manage them ------------------------------------------------------------------------
+
+/** What `user` asks for in a session of his own. */
+async function signedIn(user) {
+    const link = decodeURIComponent(/link=([^&]+)/.exec(await stack.link(user))[1]);
+    const opened = await fetch(`${stack.ingestUrl}/v1/session`, { method: 'POST', body: JSON.stringify({ link }) });
+    assert.equal(opened.status, 200);
+    const cookie = opened.headers.get('set-cookie').split(';')[0];
+    return async (method, where, body) => {
+        const answer = await fetch(`${stack.ingestUrl}${where}`, {
+            method, headers: { cookie, origin: stack.ingestUrl }, body: body && JSON.stringify(body),
+        });
+        return { status: answer.status, body: await answer.json() };
+    };
+}
+
+test('a developer makes, changes, replaces and revokes keys of his partner', async () => {
+    const ask = await signedIn(await stack.user({ partner: 'BETA', role: 'developer' }));
+    const heard = await listen('keys:partner:BETA');
+    for (const environment of ['live', 'test']) {
+        const made = await ask('POST', '/v1/api-keys', {
+            partner: 'BETA', name: 'made by hand', environment, ip_allow: ['127.0.0.1'], max_seats: 1,
+        });
+        assert.deepEqual([made.status, Object.keys(made.body)[0]], [200, 'key'], JSON.stringify(made.body));
+        const { key, id } = made.body;
+        assert.deepEqual([key.slice(0, 8), idOf(key)], [`mh_${environment}_`, id]);
+        assert.equal((await post(key, [by('first')])).status, 200);
+        const listed = await ask('GET', '/v1/api-keys?partner=BETA&limit=1');
+        assert.deepEqual([listed.body.items[0].id, listed.body.items[0].ip_allow, listed.body.next], [id, ['127.0.0.1/32'], id]);
+        assert.ok(!JSON.stringify(listed.body).includes(secretOf(key)), 'a secret is shown once');
+
+        assert.equal((await ask('PATCH', `/v1/api-keys/${id}`, { ip_allow: ['192.0.2.0/24'] })).status, 200);
+        await answered(key, 403, 'ip_not_allowed');
+        assert.equal((await ask('PATCH', `/v1/api-keys/${id}`, { ip_allow: [] })).status, 200);
+        await answered(key, 200);
+
+        const rotated = await ask('POST', `/v1/api-keys/${id}/rotate`, { overlap_seconds: 3600 });
+        assert.deepEqual([rotated.status, rotated.body.rotated_from, rotated.body.key.slice(0, 8)], [200, id, `mh_${environment}_`]);
+        await always(rotated.body.key, 200, undefined);
+        await always(key, 200, undefined);
+        assert.equal((await post(rotated.body.key, [by('second')])).body.events[0].reason, 'seat_limit', 'seats go along');
+
+        assert.equal((await ask('POST', `/v1/api-keys/${id}/revoke`, {})).body.field, 'reason');
+        assert.equal((await ask('POST', `/v1/api-keys/${id}/revoke`, { reason: 'replaced' })).status, 200);
+        await answered(key, 401, 'key_revoked');
+        await always(rotated.body.key, 200, undefined);
+        const ended = await ask('DELETE', `/admin/api-keys?id=${rotated.body.id}&reason=over`);
+        assert.deepEqual([ended.status, ended.body.revoke_reason], [200, 'over']);
+        await answered(rotated.body.key, 401, 'key_revoked');
+        await until(() => heard.filter((line) => line.event === 'revoked').at(-1)?.id === rotated.body.id, 'the screens to know');
+        assert.deepEqual(heard.filter((line) => line.event !== 'used' && [id, rotated.body.id].includes(line.id)).map(({ event }) => event),
+            ['created', 'updated', 'updated', 'rotated', 'created', 'revoked', 'revoked']);
+        assert.ok(!JSON.stringify(heard).includes('192.0.2.0'), 'no addresses to those who only look');
+    }
+    assert.deepEqual((({ status, body }) => [status, body.reason, body.field])(await ask('POST', '/v1/api-keys',
+        { partner: 'BETA', name: 'x', environment: 'live', scopes: ['*'] })), [400, 'unknown_scope', 'scopes']);
+    const manager = await signedIn(await stack.user({ partner: 'BETA', role: 'manager' }));
+    assert.equal((await manager('GET', '/v1/api-keys')).status, 403);
+    const stranger = await signedIn(await stack.user({ partner: 'ALPHA', role: 'admin' }));
+    assert.equal((await stranger('POST', `/v1/api-keys/${idOf(stack.keys.BETA)}/revoke`, { reason: 'x' })).status, 404);
+    assert.equal((await post(stack.keys.BETA)).status, 200);
+});
+
 // ---- Ending ---------------------------------------------------------------------------------------
 
 test('an ending ingest writes down what keys were used for', async () => {
