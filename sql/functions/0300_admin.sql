@@ -1,4 +1,5 @@
--- What metricsctl does (EXECUTE for mh_admin). Each change stands in the trail, without an actor: the operator's.
+-- What metricsctl does (EXECUTE for mh_admin); what it does with keys is in 0640_keys.sql. Each change
+-- stands in the trail, without an actor: the operator's.
 
 CREATE FUNCTION api.partner_create(p_code text, p_name text, p_tier text, p_region text) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
@@ -60,44 +61,6 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION api.key_create(p_partner_code text, p_name text, p_environment int, p_public_id text,
-                               p_sha256 bytea, p_scopes text[], p_rate int) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
-DECLARE
-    v_key app.api_keys;
-BEGIN
-    INSERT INTO app.api_keys (partner_id, name, environment, public_id, secret_sha256, scopes, rate_limit)
-    SELECT partner_id, p_name, p_environment, p_public_id, p_sha256, coalesce(p_scopes, '{events:write}'),
-           coalesce(p_rate, 0)
-    FROM app.partners WHERE code = p_partner_code
-    RETURNING * INTO v_key;
-    IF v_key.key_id IS NULL THEN
-        RAISE EXCEPTION 'no partner %', p_partner_code USING ERRCODE = 'no_data_found';
-    END IF;
-    PERFORM app.key_emit(v_key.key_id, 'created');
-    PERFORM app.audit('key.create', 'key', p_public_id, v_key.partner_id, NULL, app.key_audited(v_key.key_id));
-    RETURN v_key.key_id;
-END
-$$;
-
-CREATE FUNCTION api.key_revoke(p_public_id text, p_reason text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
-DECLARE
-    v_key    app.api_keys;
-    v_before jsonb;
-BEGIN
-    SELECT * INTO v_key FROM app.api_keys WHERE public_id = p_public_id AND revoked_at IS NULL FOR UPDATE;
-    IF NOT FOUND THEN
-        RETURN false;
-    END IF;
-    v_before := app.key_audited(v_key.key_id);
-    UPDATE app.api_keys SET revoked_at = now(), revoke_reason = p_reason WHERE key_id = v_key.key_id;
-    PERFORM app.key_emit(v_key.key_id, 'revoked');
-    PERFORM app.audit('key.revoke', 'key', p_public_id, v_key.partner_id, v_before, app.key_audited(v_key.key_id));
-    RETURN true;
-END
-$$;
-
 CREATE FUNCTION api.link_create(p_user text, p_hash bytea, p_ttl_seconds int) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
@@ -145,7 +108,6 @@ BEGIN
     FOREACH f IN ARRAY ARRAY[
         'api.partner_create(text, text, text, text)', 'api.partner_status(text, text)',
         'api.user_create(text, text, text, text, text)',
-        'api.key_create(text, text, int, text, bytea, text[], int)', 'api.key_revoke(text, text)',
         'api.link_create(text, bytea, int)', 'api.owner_bootstrap(bytea, int)']
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO mh_writer', f);

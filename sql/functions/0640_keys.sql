@@ -339,8 +339,9 @@ $$;
 
 -- The operator alone gives the scope events:historical.
 CREATE FUNCTION api.key_create(p_partner_code text, p_name text, p_environment int, p_public_id text, p_sha256 bytea,
-                               p_scopes text[], p_rate int, p_expires timestamptz, p_ip_allow cidr[], p_max_seats int)
-RETURNS int LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+                               p_scopes text[], p_rate int, p_expires timestamptz DEFAULT NULL,
+                               p_ip_allow cidr[] DEFAULT NULL, p_max_seats int DEFAULT NULL) RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
     v_key   app.api_keys;
     v_wrong text := (SELECT s FROM unnest(p_scopes) s
@@ -376,6 +377,24 @@ BEGIN
         PERFORM app.key_rotated(v_key, p_overlap_seconds, p_new_id, p_sha256);
     END IF;
     RETURN v_key.key_id IS NOT NULL;
+END
+$$;
+
+CREATE FUNCTION api.key_revoke(p_public_id text, p_reason text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+    v_key    app.api_keys;
+    v_before jsonb;
+BEGIN
+    SELECT * INTO v_key FROM app.api_keys WHERE public_id = p_public_id AND revoked_at IS NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    v_before := app.key_audited(v_key.key_id);
+    UPDATE app.api_keys SET revoked_at = now(), revoke_reason = p_reason WHERE key_id = v_key.key_id;
+    PERFORM app.key_emit(v_key.key_id, 'revoked');
+    PERFORM app.audit('key.revoke', 'key', p_public_id, v_key.partner_id, v_before, app.key_audited(v_key.key_id));
+    RETURN true;
 END
 $$;
 
@@ -421,7 +440,7 @@ BEGIN
     END LOOP;
     FOREACH w IN ARRAY ARRAY[
         'api.key_create(text, text, int, text, bytea, text[], int, timestamptz, cidr[], int)',
-        'api.key_rotate(text, bigint, text, bytea)', 'api.keys(text)']
+        'api.key_rotate(text, bigint, text, bytea)', 'api.key_revoke(text, text)', 'api.keys(text)']
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO mh_writer', w);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', w);
