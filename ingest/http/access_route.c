@@ -20,6 +20,7 @@
 #include "shared/base/time.h"
 
 #define QUERY_TIMEOUT_MS 10000
+#define IMPORT_TIMEOUT_MS 30000
 #define ID_BYTES 12u
 
 enum param { ROUTE, SESSION, REQUEST_ID, ADDRESS, TARGET, QUERY, BODY, FRESH, PARAM_COUNT };
@@ -211,7 +212,7 @@ static void ask(struct access_call *call)
         .param_count = PARAM_COUNT,
         .on_result = on_result,
         .owner = call,
-        .timeout_ms = QUERY_TIMEOUT_MS,
+        .timeout_ms = request->route->flags & ACCESS_CSV ? IMPORT_TIMEOUT_MS : QUERY_TIMEOUT_MS,
     };
     int error = pg_pool_query(call->ingest->control, &query);
     if (error)
