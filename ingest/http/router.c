@@ -87,7 +87,8 @@ static const char *allowed_methods(struct http_request *request)
 static void no_route(struct ingest *ingest, struct http_request *request)
 {
     const char *allowed = allowed_methods(request);
-    bool api = has_prefix(request->path, "/v1/") || has_prefix(request->path, "/api/");
+    bool api = has_prefix(request->path, "/v1/") || has_prefix(request->path, "/api/") ||
+               has_prefix(request->path, "/admin/");
     if (!allowed && !api && request->method == HTTP_GET && files_answer(ingest->files, request))
         return;
     if (!allowed && (api || request->method == HTTP_GET)) {

@@ -1,5 +1,6 @@
 // How ingest takes and answers the requests of signed-in people, whatever the route.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
@@ -221,4 +222,19 @@ test('what fails in the database names route and request in the log, and nothing
     await until(
         () => stack.ingest.output.includes(`route me_update failed, request ${reply.body.request_id}: 42P01`),
         'the line in the log');
+});
+
+test('the database, the table of addresses and the API\'s description have the same routes', async () => {
+    const source = fs.readFileSync(new URL('../../ingest/http/access_routes.c', import.meta.url), 'utf8');
+    const served = new Map();
+    for (const [, method, address, name] of source.matchAll(/\{HTTP_(\w+), "(\/v1[^"]*)",[^{}]*?\.name = "(\w+)"/g))
+        served.set(name, `${method} ${address}`);
+    assert.ok(served.size > 40);
+    const known = await stack.sql("SELECT name, method || ' ' || path FROM app.routes");
+    for (const [name, address] of known) assert.equal(served.get(name), address, name);
+    const { paths } = (await ask('GET', '/openapi.json')).body;
+    for (const [name, address] of served) {
+        const [method, where] = address.split(' ');
+        assert.equal(paths[where.replace('{}', '{id}')]?.[method.toLowerCase()]?.operationId, name, address);
+    }
 });
