@@ -36,8 +36,9 @@ static const struct settings_table table = {
     "Prints a one-time sign-in link for the first owner; refused once an owner has signed in.",
     settings, ARRAY_LENGTH(settings)};
 
-static int bootstrap(const struct options *options)
+static int bootstrap(const void *data)
 {
+    const struct options *options = data;
     char token[SIGN_IN_TOKEN_SIZE], hash[SIGN_IN_HASH_SIZE], ttl[24];
     const char *params[] = {hash, ttl};
 
@@ -56,12 +57,5 @@ static int bootstrap(const struct options *options)
 
 int command_bootstrap_owner(int argc, char **argv)
 {
-    struct options options = {0};
-    int rc = command_options(&table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    rc = bootstrap(&options);
-    settings_done(&table, &options);
-    return rc;
+    return command_run(&table, sizeof(struct options), argc, argv, bootstrap);
 }

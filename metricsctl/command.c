@@ -2,8 +2,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/memory.h"
 #include "shared/postgres/pg_client.h"
 
 int command_failed(const char *command, const char *format, ...)
@@ -29,6 +31,20 @@ int command_options(const struct settings_table *table, int argc, char **argv, v
         break;
     }
     return EXIT_USAGE;
+}
+
+int command_run(const struct settings_table *table, size_t options_bytes, int argc, char **argv,
+                int (*run)(const void *options))
+{
+    void *options = memory_zalloc(options_bytes);
+    int rc = command_options(table, argc, argv, options);
+
+    if (rc == 0) {
+        rc = run(options);
+        settings_done(table, options);
+    }
+    free(options);
+    return rc;
 }
 
 void command_file_argument(int *argc, char ***argv, const char **ret_path)

@@ -54,6 +54,11 @@ int command_failed(const char *command, const char *format, ...) PRINTF_LIKE(2, 
 MUST_CHECK int command_options(const struct settings_table *table, int argc, char **argv,
                                void *target);
 
+/* The whole of a command that has options and no more: reads them into a zeroed struct of that size
+ * and hands it to `run`, which returns an exit code. */
+int command_run(const struct settings_table *table, size_t options_bytes, int argc, char **argv,
+                int (*run)(const void *options));
+
 /* Takes a first argument that is no option out of the command line; *ret_path is NULL without one.
  */
 void command_file_argument(int *argc, char ***argv, const char **ret_path);

@@ -113,7 +113,7 @@ static bool is_time(const char *text)
     return !*text || time_parse_rfc3339(text, strlen(text), &us) == 0;
 }
 
-static int create(const struct options *options, enum api_key_environment environment)
+static int insert(const struct options *options, enum api_key_environment environment)
 {
     const struct key_request request = {.partner = options->partner,
                                         .name = options->name,
@@ -140,25 +140,23 @@ static int create(const struct options *options, enum api_key_environment enviro
     return rc;
 }
 
+static int create(const void *data)
+{
+    const struct options *options = data;
+
+    if (!is_time(options->expires))
+        command_failed(NAME, "expires '%s' is no time such as 2030-01-31T12:00:00Z",
+                       options->expires);
+    else if (strcmp(options->environment, "live") == 0)
+        return insert(options, API_KEY_LIVE);
+    else if (strcmp(options->environment, "test") == 0)
+        return insert(options, API_KEY_TEST);
+    else
+        command_failed(NAME, "environment '%s' is neither live nor test", options->environment);
+    return EXIT_USAGE;
+}
+
 int command_key_create(int argc, char **argv)
 {
-    struct options options = {0};
-    int rc = command_options(&table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    if (!is_time(options.expires)) {
-        command_failed(NAME, "expires '%s' is no time such as 2030-01-31T12:00:00Z",
-                       options.expires);
-        rc = EXIT_USAGE;
-    } else if (strcmp(options.environment, "live") == 0) {
-        rc = create(&options, API_KEY_LIVE);
-    } else if (strcmp(options.environment, "test") == 0) {
-        rc = create(&options, API_KEY_TEST);
-    } else {
-        command_failed(NAME, "environment '%s' is neither live nor test", options.environment);
-        rc = EXIT_USAGE;
-    }
-    settings_done(&table, &options);
-    return rc;
+    return command_run(&table, sizeof(struct options), argc, argv, create);
 }

@@ -30,8 +30,9 @@ static const struct settings_table table = {
 
 #define COLUMNS 11
 
-static int list(const struct options *options)
+static int list(const void *data)
 {
+    const struct options *options = data;
     const char *params[] = {command_text_or_null(options->partner)};
     struct pg_client *client = command_query(
         NAME, options->database,
@@ -54,12 +55,5 @@ static int list(const struct options *options)
 
 int command_key_list(int argc, char **argv)
 {
-    struct options options = {0};
-    int rc = command_options(&table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    rc = list(&options);
-    settings_done(&table, &options);
-    return rc;
+    return command_run(&table, sizeof(struct options), argc, argv, list);
 }

@@ -68,8 +68,9 @@ static int replace(struct pg_client *client, const struct options *options,
     return 0;
 }
 
-static int rotate(const struct options *options)
+static int rotate(const void *data)
 {
+    const struct options *options = data;
     enum api_key_environment environment;
     char text[API_KEY_TEXT_SIZE];
     struct api_key key;
@@ -91,12 +92,5 @@ static int rotate(const struct options *options)
 
 int command_key_rotate(int argc, char **argv)
 {
-    struct options options = {0};
-    int rc = command_options(&table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    rc = rotate(&options);
-    settings_done(&table, &options);
-    return rc;
+    return command_run(&table, sizeof(struct options), argc, argv, rotate);
 }

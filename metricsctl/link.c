@@ -39,8 +39,9 @@ static const struct setting settings[] = {
 static const struct settings_table table = {
     NAME, "Prints a link with which the user signs in, once.", settings, ARRAY_LENGTH(settings)};
 
-static int create(const struct options *options)
+static int create(const void *data)
 {
+    const struct options *options = data;
     char token[SIGN_IN_TOKEN_SIZE], hash[SIGN_IN_HASH_SIZE], ttl[24];
     const char *params[] = {options->user, hash, ttl};
 
@@ -58,12 +59,5 @@ static int create(const struct options *options)
 
 int command_link(int argc, char **argv)
 {
-    struct options options = {0};
-    int rc = command_options(&table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    rc = create(&options);
-    settings_done(&table, &options);
-    return rc;
+    return command_run(&table, sizeof(struct options), argc, argv, create);
 }

@@ -44,7 +44,7 @@ static const struct setting create_settings[] = {
 static const struct settings_table create_table = {CREATE_NAME, "Creates a partner.",
                                                    create_settings, ARRAY_LENGTH(create_settings)};
 
-static int create(const struct create_options *options)
+static int insert(const struct create_options *options)
 {
     struct pg_client *client = command_database(CREATE_NAME, options->database);
     const char *params[] = {options->code, *options->name ? options->name : options->code,
@@ -66,23 +66,21 @@ static int create(const struct create_options *options)
     return rc;
 }
 
+static int create(const void *data)
+{
+    const struct create_options *options = data;
+
+    if (partner_code_valid(options->code, strlen(options->code)))
+        return insert(options);
+    command_failed(CREATE_NAME,
+                   "code '%s' is not valid: use 1 to 32 capital letters, digits, _ and -",
+                   options->code);
+    return EXIT_USAGE;
+}
+
 int command_partner_create(int argc, char **argv)
 {
-    struct create_options options = {0};
-    int rc = command_options(&create_table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    if (partner_code_valid(options.code, strlen(options.code))) {
-        rc = create(&options);
-    } else {
-        command_failed(CREATE_NAME,
-                       "code '%s' is not valid: use 1 to 32 capital letters, digits, _ and -",
-                       options.code);
-        rc = EXIT_USAGE;
-    }
-    settings_done(&create_table, &options);
-    return rc;
+    return command_run(&create_table, sizeof(struct create_options), argc, argv, create);
 }
 
 struct list_options {
@@ -95,8 +93,9 @@ static const struct settings_table list_table = {
     LIST_NAME, "Lists the partners: code, status and name, separated by tabs.", list_settings,
     ARRAY_LENGTH(list_settings)};
 
-static int list(const struct list_options *options)
+static int list(const void *data)
 {
+    const struct list_options *options = data;
     struct pg_client *client =
         command_query(LIST_NAME, options->database,
                       "SELECT code, status, name FROM api.partners() ORDER BY code", NULL, 0);
@@ -112,12 +111,5 @@ static int list(const struct list_options *options)
 
 int command_partner_list(int argc, char **argv)
 {
-    struct list_options options = {0};
-    int rc = command_options(&list_table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    rc = list(&options);
-    settings_done(&list_table, &options);
-    return rc;
+    return command_run(&list_table, sizeof(struct list_options), argc, argv, list);
 }

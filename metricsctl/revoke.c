@@ -50,17 +50,17 @@ static const struct setting key_settings[] = {
 static const struct settings_table key_table = {KEY_NAME, "Revokes an API key for good.",
                                                 key_settings, ARRAY_LENGTH(key_settings)};
 
+static int revoke_key(const void *data)
+{
+    const struct key_options *options = data;
+
+    return change(KEY_NAME, options->database, "SELECT api.key_revoke($1, $2)", options->key,
+                  options->reason, "there is no key %s, or it is revoked already");
+}
+
 int command_key_revoke(int argc, char **argv)
 {
-    struct key_options options = {0};
-    int rc = command_options(&key_table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    rc = change(KEY_NAME, options.database, "SELECT api.key_revoke($1, $2)", options.key,
-                options.reason, "there is no key %s, or it is revoked already");
-    settings_done(&key_table, &options);
-    return rc;
+    return command_run(&key_table, sizeof(struct key_options), argc, argv, revoke_key);
 }
 
 struct partner_options {
@@ -86,15 +86,15 @@ static const struct setting partner_settings[] = {
 static const struct settings_table partner_table = {
     PARTNER_NAME, "Changes a partner's status.", partner_settings, ARRAY_LENGTH(partner_settings)};
 
+static int change_status(const void *data)
+{
+    const struct partner_options *options = data;
+
+    return change(PARTNER_NAME, options->database, "SELECT api.partner_status($1, $2)",
+                  options->code, options->status, "there is no partner %s");
+}
+
 int command_partner_status(int argc, char **argv)
 {
-    struct partner_options options = {0};
-    int rc = command_options(&partner_table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    rc = change(PARTNER_NAME, options.database, "SELECT api.partner_status($1, $2)", options.code,
-                options.status, "there is no partner %s");
-    settings_done(&partner_table, &options);
-    return rc;
+    return command_run(&partner_table, sizeof(struct partner_options), argc, argv, change_status);
 }

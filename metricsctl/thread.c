@@ -86,8 +86,9 @@ static void merge_option(const char *option, int *argc, char **argv, struct buff
     *argc = kept;
 }
 
-static int create(const struct create_options *options)
+static int create(const void *data)
 {
+    const struct create_options *options = data;
     const char *params[] = {command_text_or_null(options->partner), options->kind, options->subject,
                             options->participant};
     struct pg_client *client =
@@ -103,15 +104,10 @@ static int create(const struct create_options *options)
 
 int command_thread_create(int argc, char **argv)
 {
-    struct create_options options = {0};
     struct buffer participants = BUFFER_INIT;
 
     merge_option("--participant", &argc, argv, &participants);
-    int rc = command_options(&create_table, argc, argv, &options);
-    if (rc == 0) {
-        rc = create(&options);
-        settings_done(&create_table, &options);
-    }
+    int rc = command_run(&create_table, sizeof(struct create_options), argc, argv, create);
     buffer_done(&participants);
     return rc;
 }
@@ -159,27 +155,24 @@ static int change_member(const struct settings_table *table, const char *sql,
     return rc;
 }
 
-static int run_member_command(const struct settings_table *table, const char *sql, int argc,
-                              char **argv)
+static int join(const void *data)
 {
-    struct member_options options = {0};
-    int rc = command_options(table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    rc = change_member(table, sql, &options);
-    settings_done(table, &options);
-    return rc;
+    return change_member(&join_table, "SELECT api.thread_join($1, $2)", data);
 }
 
 int command_thread_join(int argc, char **argv)
 {
-    return run_member_command(&join_table, "SELECT api.thread_join($1, $2)", argc, argv);
+    return command_run(&join_table, sizeof(struct member_options), argc, argv, join);
+}
+
+static int leave(const void *data)
+{
+    return change_member(&leave_table, "SELECT api.thread_leave($1, $2)", data);
 }
 
 int command_thread_leave(int argc, char **argv)
 {
-    return run_member_command(&leave_table, "SELECT api.thread_leave($1, $2)", argc, argv);
+    return command_run(&leave_table, sizeof(struct member_options), argc, argv, leave);
 }
 
 struct list_options {
@@ -201,8 +194,9 @@ static const struct settings_table list_table = {
     "Lists the threads: id, partner, kind, participants, last seq and subject, separated by tabs.",
     list_settings, ARRAY_LENGTH(list_settings)};
 
-static int list(const struct list_options *options)
+static int list(const void *data)
 {
+    const struct list_options *options = data;
     const char *params[] = {command_text_or_null(options->partner)};
     struct pg_client *client =
         command_query(LIST_NAME, options->database,
@@ -222,12 +216,5 @@ static int list(const struct list_options *options)
 
 int command_thread_list(int argc, char **argv)
 {
-    struct list_options options = {0};
-    int rc = command_options(&list_table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    rc = list(&options);
-    settings_done(&list_table, &options);
-    return rc;
+    return command_run(&list_table, sizeof(struct list_options), argc, argv, list);
 }

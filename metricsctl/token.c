@@ -105,19 +105,19 @@ static int sign(const struct options *options, struct principal *principal)
     return EXIT_DONE;
 }
 
+static int print_token(const void *data)
+{
+    const struct options *options = data;
+    struct principal principal = {0};
+    int rc = load_principal(options, &principal);
+
+    if (rc != EXIT_DONE)
+        return rc;
+    fill_session(&principal);
+    return sign(options, &principal);
+}
+
 int command_token(int argc, char **argv)
 {
-    struct options options = {0};
-    struct principal principal = {0};
-    int rc = command_options(&table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    rc = load_principal(&options, &principal);
-    if (rc == EXIT_DONE) {
-        fill_session(&principal);
-        rc = sign(&options, &principal);
-    }
-    settings_done(&table, &options);
-    return rc;
+    return command_run(&table, sizeof(struct options), argc, argv, print_token);
 }

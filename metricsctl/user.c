@@ -74,11 +74,16 @@ static int check(const struct options *options)
     return EXIT_USAGE;
 }
 
-static int create(const struct options *options)
+static int create(const void *data)
 {
+    const struct options *options = data;
     const char *params[] = {
         options->name, command_text_or_null(options->email), command_text_or_null(options->staff),
         command_text_or_null(options->partner), command_text_or_null(options->role)};
+    int rc = check(options);
+
+    if (rc)
+        return rc;
     struct pg_client *client = command_query(
         NAME, options->database, "SELECT api.user_create($1, $2, $3, $4, $5)", params, 5);
 
@@ -91,14 +96,5 @@ static int create(const struct options *options)
 
 int command_user_create(int argc, char **argv)
 {
-    struct options options = {0};
-    int rc = command_options(&table, argc, argv, &options);
-
-    if (rc)
-        return rc;
-    rc = check(&options);
-    if (rc == 0)
-        rc = create(&options);
-    settings_done(&table, &options);
-    return rc;
+    return command_run(&table, sizeof(struct options), argc, argv, create);
 }
