@@ -28,6 +28,7 @@ struct command {
     X("partner list", "list the partners", command_partner_list)                                   \
     X("partner status", "suspend a partner, or take it back", command_partner_status)              \
     X("user create", "create a user", command_user_create)                                         \
+    X("user role", "give a user a role, or take all away", command_user_role)                      \
     X("key create", "create an API key of a partner and show it once", command_key_create)         \
     X("key rotate", "replace an API key by a new one, shown once", command_key_rotate)             \
     X("key revoke", "revoke an API key", command_key_revoke)                                       \
@@ -38,6 +39,9 @@ struct command {
     X("thread list", "list the threads", command_thread_list)                                      \
     X("link", "print a one-time sign-in link for a user", command_link)                            \
     X("token", "print a session token for command-line clients", command_token)                    \
+    X("audit list", "list the newest entries of the audit trail", command_audit_list)              \
+    X("audit verify", "prove that nobody changed the audit trail", command_audit_verify)           \
+    X("doctor", "check the installation, and why a user does not see something", command_doctor)   \
     X("replay", "post the events of a recorded trace", command_replay)                             \
     X("replay-setup", "create the partners and keys that replay needs", command_replay_setup)      \
     X("simulate", "post made-up traffic until stopped", command_simulate)

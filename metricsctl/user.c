@@ -1,4 +1,4 @@
-/* metricsctl user create: a staff user, or a member of one partner. */
+/* metricsctl user create: a staff user, or a member of one partner; user role. */
 #include <stdio.h>
 #include <string.h>
 
@@ -97,4 +97,68 @@ static int create(const void *data)
 int command_user_create(int argc, char **argv)
 {
     return command_run(&table, sizeof(struct options), argc, argv, create);
+}
+
+struct role_options {
+    char *database, *user, *role, *partner;
+};
+
+static const struct setting role_settings[] = {
+    DATABASE_SETTING(struct role_options),
+    {.name = "user",
+     .type = SETTING_TEXT,
+     .offset = offsetof(struct role_options, user),
+     .minimum = 1,
+     .maximum = 40,
+     .help = "id of the user, usr_…"},
+    {.name = "role",
+     .type = SETTING_TEXT,
+     .offset = offsetof(struct role_options, role),
+     .minimum = 1,
+     .maximum = 32,
+     .help = "without --partner a staff role, or user: none at all; with it admin, manager, "
+             "developer or viewer, or partner: manager"},
+    {.name = "partner",
+     .type = SETTING_TEXT,
+     .offset = offsetof(struct role_options, partner),
+     .default_value = "",
+     .maximum = 32,
+     .help = "code of the partner in which the user gets the role"},
+};
+
+static const struct settings_table role_table = {
+    "metricsctl user role", "Gives a user a role, as staff or in a partner; it holds at once.",
+    role_settings, ARRAY_LENGTH(role_settings)};
+
+static int check_role(const struct role_options *options)
+{
+    const char *scope = *options->partner ? "partner" : "staff";
+    const char *none = *options->partner ? "partner" : "user";
+
+    if (strcmp(options->role, none) == 0 || role_exists(scope, options->role))
+        return 0;
+    command_failed(role_table.program, "there is no %s role '%s'; see --help", scope,
+                   options->role);
+    return EXIT_USAGE;
+}
+
+static int assign(const void *data)
+{
+    const struct role_options *options = data;
+    const char *params[] = {options->user, options->role, command_text_or_null(options->partner)};
+    int rc = check_role(options);
+
+    if (rc)
+        return rc;
+    struct pg_client *client = command_query(role_table.program, options->database,
+                                             "SELECT api.assign_user_role($1, $2, $3)", params, 3);
+    if (!client)
+        return EXIT_FAILED;
+    pg_client_close(client);
+    return EXIT_DONE;
+}
+
+int command_user_role(int argc, char **argv)
+{
+    return command_run(&role_table, sizeof(struct role_options), argc, argv, assign);
 }

@@ -11,7 +11,7 @@
 struct maintenance {
     struct pg_link *link;
     uv_timer_t timer;
-    bool running;
+    bool running, anchoring;
     void (*on_closed)(void *owner);
     void *closed_owner;
 };
@@ -29,6 +29,34 @@ static void on_result(void *owner, const struct pg_result *result)
     log_debug("maintenance: %s", report ? report : "");
 }
 
+/* Who can change the trail in the database cannot change this line in the log. */
+static void on_anchors(void *owner, const struct pg_result *result)
+{
+    struct maintenance *maintenance = owner;
+    maintenance->anchoring = false;
+    if (pg_result_failure(result) != PG_OK) {
+        log_warning("audit anchors failed: %s %s", pg_result_sqlstate(result),
+                    pg_result_message(result));
+        return;
+    }
+    for (int row = 0; row < pg_result_rows(result); row++)
+        log_info("audit anchor %s %s %s", pg_result_text(result, row, 0, NULL),
+                 pg_result_text(result, row, 1, NULL), pg_result_text(result, row, 2, NULL));
+}
+
+static void write_anchors(struct maintenance *maintenance)
+{
+    struct pg_query query = {
+        .name = "audit_anchor",
+        .statement = "SELECT chain, seq, hash FROM ops.audit_anchor()",
+        .on_result = on_anchors,
+        .owner = maintenance,
+    };
+    if (maintenance->anchoring || pg_link_state(maintenance->link) != PG_LINK_UP)
+        return;
+    maintenance->anchoring = pg_link_query(maintenance->link, &query) == 0;
+}
+
 void maintenance_run(struct maintenance *maintenance)
 {
     struct pg_query query = {
@@ -37,6 +65,7 @@ void maintenance_run(struct maintenance *maintenance)
         .on_result = on_result,
         .owner = maintenance,
     };
+    write_anchors(maintenance);
     if (maintenance->running || pg_link_state(maintenance->link) != PG_LINK_UP)
         return;
     maintenance->running = pg_link_query(maintenance->link, &query) == 0;

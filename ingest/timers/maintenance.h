@@ -1,5 +1,7 @@
 /* Every 30 s asks Postgres to keep house (ops.maintain): partitions ahead of time, retention,
- * expired sessions. The function takes an advisory lock, so any number of ingests may ask. */
+ * expired sessions. Also lets it write down the heads of the audit chains, at most every five
+ * minutes (ops.audit_anchor), and logs them: `audit anchor CHAIN SEQ HASH`. Both functions take an
+ * advisory lock, so any number of ingests may ask. */
 #ifndef MH_INGEST_MAINTENANCE_H
 #define MH_INGEST_MAINTENANCE_H
 
