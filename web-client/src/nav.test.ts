@@ -64,6 +64,7 @@ function randomRoute(next: () => number): Route {
         { page: 'users' },
         { page: 'roles' },
         { page: 'audit' },
+        { page: 'explain' },
         { page: 'me' },
     ]);
 }
@@ -87,6 +88,7 @@ function shouldOpen(principal: Principal, route: Route): boolean {
         case 'keys':
             return has('keys.read', route.code);
         case 'users':
+        case 'explain':
             return staff && has('users.read');
         case 'roles':
             return staff ? has('users.read') : has('roles.assign');

@@ -1,0 +1,228 @@
+// Who may open what: accounts, invitations, keys and roles through the pages, and what changes on
+// pages that are open when somebody's access does.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startStack, until } from '../flow/harness.mjs';
+import { launch, live, openPage, overflow, shows, signIn } from './browser.mjs';
+
+const password = 'four quiet birds on a wire';
+let stack;
+let browser;
+let admin;
+/** Signed in by invitation, a developer of ALPHA. */
+let dev;
+
+before(async () => {
+    stack = await startStack({ partners: ['ALPHA', 'BETA'] });
+    browser = await launch();
+    const user = await stack.user({ name: 'Ann Admin', partner: 'ALPHA', role: 'admin' });
+    admin = await signIn(stack, browser, user);
+});
+
+after(async () => {
+    await browser?.close();
+    await stack?.close();
+});
+
+const goTo = (page, place) => page.evaluate((to) => (location.hash = `#/${to}`), place);
+const links = async (page) =>
+    (await page.locator('#navigation a').allInnerTexts()).map((text) => text.trim());
+const row = (page, name) => page.getByRole('row').filter({ hasText: name });
+
+async function fillSignIn(page, email, secret) {
+    await page.getByLabel('E-mail').fill(email);
+    await page.getByLabel('Password').fill(secret);
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+test('somebody without a workspace sees the denied page, and his own account', async () => {
+    const nobody = await stack.user({ name: 'Nina Nobody' });
+    const { page, context, seen } = await signIn(stack, browser, nobody);
+    await shows(page.locator('h1'), 'You have no workspace yet');
+    assert.deepEqual(await links(page), ['Profile and sessions']);
+    for (const place of ['keys/ALPHA', 'team/ALPHA', 'users', 'audit', 'roles', 'platform']) {
+        await goTo(page, place);
+        await shows(page.locator('h1'), 'You have no workspace yet');
+    }
+    await goTo(page, 'me');
+    await shows(page.locator('h1'), 'Profile and sessions');
+    await shows(page.locator('main'), 'this one');
+    assert.equal(seen.sockets, 0);
+    assert.deepEqual(seen.errors, []);
+    await context.close();
+});
+
+test('an invitation is made once, and accepted in another browser', async () => {
+    const { page } = admin;
+    await goTo(page, 'team/ALPHA');
+    await page.getByRole('button', { name: 'Invite somebody' }).click();
+    await page.getByLabel('E-mail').fill('dev@alpha.example');
+    await page.getByLabel('Name', { exact: true }).fill('Dan Developer');
+    await page.getByLabel('Role', { exact: true }).selectOption('developer');
+    await page.getByRole('button', { name: 'Make the invitation' }).click();
+    const link = await page.getByLabel('Invitation link').innerText();
+    await page.getByRole('button', { name: 'Done' }).click();
+    await shows(row(page, 'dev@alpha.example'), 'Developer');
+    assert.ok(!(await page.content()).includes(link.split('token=')[1]), 'shown once');
+
+    dev = await openPage(browser);
+    await dev.page.goto(link);
+    await dev.page.getByLabel('Password').fill('short one');
+    await dev.page.getByRole('button', { name: 'Accept the invitation' }).click();
+    await shows(dev.page.locator('h1'), 'You are invited');
+    await dev.page.getByLabel('Password').fill(password);
+    await dev.page.getByRole('button', { name: 'Accept the invitation' }).click();
+    await shows(dev.page.locator('h1'), 'ALPHA');
+    assert.ok(!dev.page.url().includes('token='), 'the token leaves the address');
+    assert.deepEqual(await links(dev.page), [
+        'Dashboard', 'Team', 'API keys', 'Profile and sessions',
+    ]);
+
+    const late = await openPage(browser);
+    await late.page.goto(link);
+    await late.page.getByLabel('Password').fill(password);
+    await late.page.getByRole('button', { name: 'Accept the invitation' }).click();
+    await shows(late.page.getByRole('alert'), /used, expired or unknown/i);
+    await late.context.close();
+});
+
+test('signing in by password: one error for all, and on to the page that was asked for', async () => {
+    const { page } = dev;
+    await page.locator('.menu summary').click();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await shows(page.locator('h1'), 'Sign in');
+    await goTo(page, 'keys/ALPHA');
+    const problems = [];
+    for (const [email, secret] of [
+        ['dev@alpha.example', 'not the password'], ['nobody@alpha.example', password],
+    ]) {
+        await fillSignIn(page, email, secret);
+        problems.push(await shows(page.locator('.form-problem'), /./));
+        await page.reload();
+    }
+    assert.equal(new Set(problems).size, 1, problems.join(' / '));
+    await fillSignIn(page, 'dev@alpha.example', password);
+    await shows(page.locator('h1'), 'API keys of ALPHA');
+});
+
+test('a key: made after confirming who one is, shown once, counted, rotated, revoked', async () => {
+    const { page } = dev;
+    await stack.sql("UPDATE app.sessions SET auth_at = now() - interval '1 hour'");
+    await page.getByRole('button', { name: 'Create a key' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('Render farm');
+    await page.getByRole('button', { name: 'Create the key' }).click();
+    const confirm = page.getByRole('dialog', { name: 'Confirm that it is you' });
+    await confirm.getByLabel('Password').fill('not the password');
+    await confirm.getByRole('button', { name: 'Confirm' }).click();
+    await shows(confirm.getByRole('alert'), 'not right');
+    await confirm.getByLabel('Password').fill(password);
+    await confirm.getByRole('button', { name: 'Confirm' }).click();
+    const first = (await page.getByLabel('API key', { exact: true }).innerText()).trim();
+    assert.match(first, /^mh_live_/);
+    await page.getByRole('button', { name: 'I have copied it' }).click();
+    await row(page, 'Render farm').waitFor();
+    assert.ok(!(await page.content()).includes(first), 'shown once');
+
+    const send = async (key) =>
+        (await stack.post('ALPHA', [stack.event('requested', `job-${Math.random()}`)], { key })).status;
+    assert.equal(await send(first), 202);
+    await shows(row(page, 'Render farm').locator('[data-column="requests"]'), /^1$/);
+
+    await page.getByRole('button', { name: 'Rotate Render farm' }).click();
+    await page.getByLabel('The old key').selectOption('3600');
+    await page.getByRole('button', { name: 'Rotate', exact: true }).click();
+    const second = (await page.getByLabel('API key', { exact: true }).innerText()).trim();
+    assert.notEqual(second, first);
+    await page.getByRole('button', { name: 'I have copied it' }).click();
+    await shows(page.locator('tr[data-state="retiring"]'), 'Render farm');
+    assert.equal(await send(first), 202, 'the old key works on');
+    await until(async () => (await send(second)) === 202, 'the new key to work');
+
+    const active = page.locator('tr[data-state="active"]').filter({ hasText: 'Render farm' });
+    await active.getByRole('button', { name: 'Revoke Render farm' }).click();
+    await page.getByLabel('Reason').fill('left in a public place');
+    await page.getByRole('button', { name: 'Revoke the key' }).click();
+    await shows(page.locator('tr[data-state="revoked"]'), 'left in a public place');
+    await until(async () => (await send(second)) === 401, 'the revoked key to be refused');
+});
+
+test('another role changes the navigation and closes the page, without a reload', async () => {
+    const { page } = dev;
+    await goTo(page, 'keys/ALPHA');
+    await page.getByRole('button', { name: 'Create a key' }).waitFor();
+    await page.evaluate(() => (window.stayed = true));
+    await admin.page.bringToFront();
+    await goTo(admin.page, 'team/ALPHA');
+    const role = admin.page.getByLabel('Role of Dan Developer');
+    await role.selectOption('viewer');
+    await shows(admin.page.locator('.toasts'), 'Dan Developer is viewer now');
+    await page.getByRole('button', { name: 'Create a key' }).waitFor({ state: 'detached' });
+    await shows(page.locator('h1'), 'API keys of ALPHA');
+    assert.equal(await page.getByRole('button', { name: /^(Rotate|Revoke|Limits)/ }).count(), 0);
+
+    await role.selectOption('manager');
+    await shows(page.locator('h1'), 'There is no such page');
+    assert.deepEqual(await links(page), ['Dashboard', 'Team', 'Profile and sessions']);
+    await role.selectOption('developer');
+    await shows(page.locator('h1'), 'API keys of ALPHA');
+    assert.equal(await page.evaluate(() => window.stayed), true, 'the same page all along');
+});
+
+test('ended elsewhere, a session goes to the sign-in page and says why', async () => {
+    const other = await openPage(browser);
+    await other.page.goto(`${stack.ingestUrl}/#/me`);
+    await fillSignIn(other.page, 'dev@alpha.example', password);
+    await shows(other.page.locator('h1'), 'Profile and sessions');
+    await other.page.getByRole('button', { name: 'End all others' }).click();
+    await shows(dev.page.locator('h1'), 'Sign in');
+    await shows(dev.page.getByRole('alert'), 'You were signed out');
+    await shows(other.page.locator('main'), 'this one');
+    await other.context.close();
+});
+
+test('who is looked through sees it named, and may change nothing', async () => {
+    const owner = await stack.user({ name: 'Olga Owner', staff: 'owner' });
+    const { page, context } = await signIn(stack, browser, owner);
+    await live(page);
+    const target = await stack.sql("SELECT public_id FROM app.users WHERE name = 'Dan Developer'");
+    const status = await page.evaluate(
+        async (id) =>
+            (
+                await fetch(`/v1/users/${id}/impersonate`, {
+                    method: 'POST',
+                    headers: { 'content-type': 'application/json' },
+                    body: JSON.stringify({ reason: 'a ticket' }),
+                })
+            ).status,
+        target.trim(),
+    );
+    assert.equal(status, 200);
+    await goTo(page, 'keys/ALPHA');
+    await page.reload();
+    const banner = page.getByRole('region', { name: 'Impersonation' });
+    await shows(banner, /Olga Owner, you see this as Dan Developer until .*a ticket/);
+    await shows(page.locator('h1'), 'API keys of ALPHA');
+    assert.equal(await page.getByRole('button', { name: 'Create a key' }).count(), 0);
+    await banner.getByRole('button', { name: 'End impersonation' }).click();
+    await banner.waitFor({ state: 'detached' });
+    await context.close();
+});
+
+test('all pages fit into 360 px, with a menu that opens by keyboard', async () => {
+    const user = await stack.user({ name: 'Tim Tiny', partner: 'ALPHA', role: 'admin' });
+    const { page, context, seen } = await signIn(stack, browser, user, {
+        viewport: { width: 360, height: 740 },
+    });
+    for (const place of ['keys/ALPHA', 'team/ALPHA', 'me']) {
+        await goTo(page, place);
+        await page.locator('.list').first().waitFor();
+        assert.deepEqual(await overflow(page), { pixels: 0, wide: [] }, place);
+    }
+    await page.getByRole('button', { name: 'Menu' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('link', { name: 'API keys' }).click();
+    await shows(page.locator('h1'), 'API keys of ALPHA');
+    await page.getByRole('link', { name: 'API keys' }).waitFor({ state: 'hidden' });
+    assert.deepEqual(seen.errors, []);
+    await context.close();
+});
