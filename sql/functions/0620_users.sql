@@ -237,11 +237,14 @@ BEGIN
         notes = CASE WHEN p_body ? 'notes' THEN app.text_of(p_body, 'notes', 2000, false) ELSE u.notes END,
         version = u.version + 1, updated_at = now()
     WHERE u.user_id = v_old.user_id RETURNING * INTO v_new;
-    PERFORM app.audit('user.update', 'user', p_target, app.partner_about(v_old.user_id),
-        CASE WHEN p_body ? 'name' THEN jsonb_build_object('name', v_old.name) ELSE '{}' END
-            || CASE WHEN p_body ? 'notes' THEN jsonb_build_object('notes', v_old.notes) ELSE '{}' END,
-        CASE WHEN p_body ? 'name' THEN jsonb_build_object('name', v_new.name) ELSE '{}' END
-            || CASE WHEN p_body ? 'notes' THEN jsonb_build_object('notes', v_new.notes) ELSE '{}' END);
+    IF p_body ? 'name' THEN
+        PERFORM app.audit('user.update', 'user', p_target, app.partner_about(v_old.user_id),
+                          jsonb_build_object('name', v_old.name), jsonb_build_object('name', v_new.name));
+    END IF;
+    IF p_body ? 'notes' THEN -- of staff for staff, so in no partner's trail
+        PERFORM app.audit('user.note', 'user', p_target, NULL,
+                          jsonb_build_object('notes', v_old.notes), jsonb_build_object('notes', v_new.notes));
+    END IF;
     RETURN app.user_details(v_new);
 END
 $$;

@@ -3,7 +3,7 @@
 \ir include/send.psql
 \ir include/request.psql
 BEGIN;
-SELECT plan(138);
+SELECT plan(139);
 SELECT api.partner_create('TA', 'Tap A', NULL, NULL), api.partner_create('TB', 'Tap B', NULL, NULL);
 SELECT api.user_create('Olga', 'olga@example.com', 'owner', NULL, NULL), api.user_create('Otto', 'otto@example.com', 'owner', NULL, NULL),
        api.user_create('Ada', 'ada@example.com', 'admin', NULL, NULL), api.user_create('Opal', 'opal@example.com', 'ops', NULL, NULL),
@@ -73,9 +73,11 @@ SELECT is(jsonb_array_length(pg_temp.ask('sue', 'user_get', pg_temp.user_id('Two
 
 -- user_update
 SELECT is(pg_temp.verdict('sue', 'user_update', pg_temp.user_id('Max'), '{"notes": "calls often", "name": "Maxine"}'), '200', 'update: support');
-SELECT is(pg_temp.audited(), 'done user.update user by Sue', 'update: audited');
-SELECT is((SELECT jsonb_build_array(before, after, partner_id) FROM app.audit_log ORDER BY at DESC LIMIT 1),
-          jsonb_build_array('{"name": "Max", "notes": null}'::jsonb, '{"name": "Maxine", "notes": "calls often"}'::jsonb, pg_temp.partner('TA')), 'update: before and after, in his partner''s trail');
+SELECT is(pg_temp.audited(), 'done user.update user by Sue, done user.note user by Sue', 'update: audited');
+SELECT is((SELECT jsonb_build_array(before, after, partner_id) FROM app.audit_log WHERE action = 'user.update' ORDER BY at DESC LIMIT 1),
+          jsonb_build_array('{"name": "Max"}'::jsonb, '{"name": "Maxine"}'::jsonb, pg_temp.partner('TA')), 'update: before and after, in his partner''s trail');
+SELECT is((SELECT jsonb_build_array(before, after, partner_id) FROM app.audit_log WHERE action = 'user.note' ORDER BY at DESC LIMIT 1),
+          jsonb_build_array('{"notes": null}'::jsonb, '{"notes": "calls often"}'::jsonb, NULL), 'update: notes in no partner''s trail');
 SELECT is(pg_temp.told(), 'Maxine', 'update: hubs are told of the name');
 SELECT is(pg_temp.ask('sue', 'user_get', pg_temp.user_id('Maxine')) #>> '{body,notes}', 'calls often', 'notes for staff');
 SELECT is(pg_temp.ask('ann', 'user_get', pg_temp.user_id('Maxine')) -> 'body' ? 'notes', false, 'not for the partner');
