@@ -42,6 +42,7 @@
     X(STEP_UP_FAILED, "step_up_failed", 403, "Password or code is not right")                      \
     X(INVITATION_INVALID, "invitation_invalid", 401, "The invitation is used, expired or unknown") \
     X(ORIGIN, "origin_not_allowed", 403, "The request came from another site")                     \
+    X(NO_WORKSPACE, "no_workspace", 403, "You belong to no partner yet")                           \
     X(NOT_FOUND, "not_found", 404, "Nothing is here")                                              \
     X(METHOD, "method_not_allowed", 405, "Method not allowed")                                     \
     X(TIMEOUT, "request_timeout", 408, "The request took too long")                                \

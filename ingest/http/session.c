@@ -145,6 +145,10 @@ static void on_token_principal(void *owner, const struct pg_result *result)
         http_problem(call->request, REASON_INTERNAL, NULL, NULL);
         return;
     }
+    if (!principal.is_staff && principal.partner_count == 0) {
+        http_problem(call->request, REASON_NO_WORKSPACE, NULL, NULL);
+        return;
+    }
     reply_token(call, &principal);
 }
 
