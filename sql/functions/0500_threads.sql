@@ -5,36 +5,52 @@
 -- until they commit.
 
 -- Who takes part in a thread now, and why he may not write (NULL: he may). A member counts while his
--- membership of the thread's partner does.
+-- membership of the thread's partner does; nobody whose custom role has not messages.read.
 CREATE OR REPLACE FUNCTION app.thread_people(p_thread bigint)
 RETURNS TABLE (user_id int, public_id text, joined_seq bigint, refusal text)
 LANGUAGE sql STABLE AS $$
     SELECT u.user_id, u.public_id, p.joined_seq,
            CASE WHEN t.locked THEN 'locked'
-                WHEN coalesce(u.staff_role, m.role) = 'viewer' THEN 'read_only'
+                WHEN coalesce(u.staff_role, m.role) = 'viewer' OR NOT 'messages.write' = ANY (c.permissions) THEN 'read_only'
                 WHEN u.kind = 'member' AND m.status = 'suspended' THEN 'partner_suspended' END
     FROM app.threads t
     JOIN app.thread_participants p ON p.thread_id = t.thread_id AND p.left_seq IS NULL
     JOIN app.users u ON u.user_id = p.user_id AND u.status = 'active'
-    LEFT JOIN LATERAL (SELECT m.role, r.status
+    LEFT JOIN LATERAL (SELECT m.role, m.custom_role_id, r.status
                        FROM app.memberships m JOIN app.partners r ON r.partner_id = m.partner_id
                        WHERE m.partner_id = t.partner_id AND m.user_id = p.user_id AND r.status <> 'churned'
                          AND m.suspended_at IS NULL
                          AND (m.expires_at IS NULL OR m.expires_at > now()) OFFSET 0) m ON true
+    LEFT JOIN app.custom_roles c ON c.custom_role_id = coalesce(u.custom_role_id, m.custom_role_id)
     WHERE t.thread_id = p_thread AND (u.kind = 'staff' OR m.role IS NOT NULL)
+      AND (c.custom_role_id IS NULL OR 'messages.read' = ANY (c.permissions))
 $$;
 ALTER FUNCTION app.thread_people(bigint) OWNER TO mh_owner;
 REVOKE ALL ON FUNCTION app.thread_people(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.thread_people(bigint) TO mh_writer, mh_reader;
 
+-- Why nothing is done for a token's session, or NULL.
+CREATE OR REPLACE FUNCTION app.session_refusal(p_session text) RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN s.revoked_at IS NOT NULL OR s.expires_at <= now() THEN 'unauthorized'
+                WHEN s.impersonator_id IS NOT NULL THEN 'impersonating' END
+    FROM app.sessions s WHERE s.public_id = p_session
+$$;
+ALTER FUNCTION app.session_refusal(text) OWNER TO mh_owner;
+REVOKE ALL ON FUNCTION app.session_refusal(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION app.session_refusal(text) TO mh_writer;
+
 -- One message. One row:
 --   posted            all columns; publish them
 --   duplicate         the same client_id, thread and body as before: id, seq and at of that message
 --   conflict          the client_id stands for another message of this sender
---   unauthorized      no such user, or suspended
+--   unauthorized      no such user, or suspended, or his session has ended
+--   impersonating     somebody else sits in this session
 --   not_found         no such thread, or not (any more) his
 --   locked, read_only, partner_suspended
+-- p_session is what the token says; one that was never opened is that of a token of metricsctl.
 CREATE FUNCTION api.message_post(p_user text, p_thread text, p_client_id uuid, p_body text,
+                                 p_session text DEFAULT NULL,
                                  OUT verdict text, OUT id text, OUT seq bigint, OUT at bigint,
                                  OUT channel text, OUT epoch text, OUT payload text)
 LANGUAGE plpgsql SECURITY DEFINER
@@ -53,6 +69,10 @@ BEGIN
     SELECT u.user_id, u.name INTO v_user, v_name FROM app.users u WHERE u.public_id = p_user AND u.status = 'active';
     IF NOT FOUND THEN
         verdict := 'unauthorized';
+        RETURN;
+    END IF;
+    verdict := app.session_refusal(p_session);
+    IF verdict IS NOT NULL THEN
         RETURN;
     END IF;
     -- Nobody waits at, or holds, the head of a thread that he was never in.
@@ -115,7 +135,8 @@ END
 $$;
 
 -- The threads that a user takes part in, in the order of their ids, after p_after ('' for the first).
-CREATE FUNCTION api.threads_of(p_user text, p_after text, p_limit int)
+-- None for a session (see above) that has ended or in which somebody else sits.
+CREATE FUNCTION api.threads_of(p_user text, p_after text, p_limit int, p_session text DEFAULT NULL)
 RETURNS TABLE (id text, thread text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     SELECT t.public_id,
@@ -128,6 +149,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     LEFT JOIN app.partners r ON r.partner_id = t.partner_id
     WHERE u.public_id = p_user AND t.public_id COLLATE "C" > p_after
       AND EXISTS (SELECT FROM app.thread_people(t.thread_id) o WHERE o.user_id = u.user_id)
+      AND (SELECT app.session_refusal(p_session)) IS NULL
     ORDER BY t.public_id COLLATE "C" LIMIT p_limit
 $$;
 

@@ -158,9 +158,17 @@ BEGIN
     IF TG_TABLE_NAME = 'partners' THEN
         PERFORM app.access_changed(array_agg(m.user_id)) FROM app.memberships m WHERE m.partner_id = NEW.partner_id;
     ELSIF TG_TABLE_NAME = 'custom_roles' THEN
-        PERFORM app.access_changed(array_agg(x.user_id))
+        PERFORM app.access_changed(array_agg(x.user_id)), app.threads_touch(
+            (SELECT array_agg(p.thread_id) FROM app.thread_participants p WHERE p.user_id = ANY (array_agg(x.user_id))))
         FROM (SELECT user_id FROM app.memberships WHERE custom_role_id = OLD.custom_role_id
               UNION SELECT user_id FROM app.users WHERE custom_role_id = OLD.custom_role_id) x;
+    ELSIF TG_TABLE_NAME = 'users' THEN -- and those through whose eyes he looks
+        PERFORM app.access_changed(NEW.user_id || ARRAY(SELECT s.user_id FROM app.sessions s
+                                                        WHERE s.impersonator_id = NEW.user_id AND s.revoked_at IS NULL));
+        IF OLD.custom_role_id IS DISTINCT FROM NEW.custom_role_id THEN
+            PERFORM app.threads_touch(array_agg(p.thread_id)) FROM app.thread_participants p
+            WHERE p.user_id = NEW.user_id;
+        END IF;
     ELSE
         PERFORM app.access_changed(ARRAY[coalesce(NEW.user_id, OLD.user_id)]);
     END IF;
@@ -199,6 +207,14 @@ LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
     WHERE p.permission ~ '\.(read(_[a-z]+)?|balance|tail)$' AND p.permission <> 'messages.read'
 $$;
 
+-- Whether he still may, who looks through somebody's eyes.
+CREATE OR REPLACE FUNCTION app.may_impersonate(p_user int) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT EXISTS (SELECT FROM app.users u
+                   WHERE u.user_id = p_user AND u.status = 'active' AND u.kind = 'staff'
+                     AND 'users.impersonate' = ANY (app.role_permissions_of('staff.' || u.staff_role, u.custom_role_id)))
+$$;
+
 -- The session's user and his partners with what he may do in each. No row: sign in.
 CREATE OR REPLACE FUNCTION app.session_of(p_session bytea)
 RETURNS TABLE (user_id int, public_id text, session_id text, staff boolean, permissions text[], auth_at timestamptz,
@@ -208,14 +224,13 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
            CASE WHEN s.impersonator_id IS NULL THEN p.permissions ELSE app.watching(p.permissions) END,
            s.auth_at, s.impersonator_id
     FROM app.sessions s JOIN app.users u ON u.user_id = s.user_id
-    LEFT JOIN app.users i ON i.user_id = s.impersonator_id
     CROSS JOIN LATERAL (
         SELECT CASE u.kind WHEN 'staff' THEN app.role_permissions_of('staff.' || u.staff_role, u.custom_role_id)
                ELSE coalesce((SELECT array_agg(DISTINCT x.permission)
                               FROM app.memberships_of(u.user_id) m
                               CROSS JOIN LATERAL unnest(m.permissions) x (permission)), '{}') END AS permissions) p
     WHERE s.session_hash = p_session AND s.revoked_at IS NULL AND s.expires_at > now() AND u.status = 'active'
-      AND (s.impersonator_id IS NULL OR i.status = 'active')
+      AND (s.impersonator_id IS NULL OR app.may_impersonate(s.impersonator_id))
 $$;
 
 -- status 200 to 299: `body` is the answer and `feeds` is to be published, a JSON array of {channel,
@@ -332,7 +347,7 @@ BEGIN
              WHERE p.pronamespace = 'app'::regnamespace
                AND p.proname IN ('fail', 'text_of', 'partner_of', 'page_size', 'emit', 'audit', 'access_changed',
                                  'on_access_changed', 'role_permissions_of', 'session_of', 'memberships_of',
-                                 'watching')
+                                 'watching', 'may_impersonate')
                 OR p.pronamespace = 'authz'::regnamespace AND p.proname IN ('user_id', 'is_staff', 'has')
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO mh_owner', f.name);

@@ -37,7 +37,7 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
     FROM app.sessions s JOIN app.users u ON u.user_id = s.user_id
     LEFT JOIN app.users i ON i.user_id = s.impersonator_id
     WHERE s.public_id = p_session AND s.revoked_at IS NULL AND s.expires_at > now() AND u.status = 'active'
-      AND (s.impersonator_id IS NULL OR i.status = 'active')
+      AND (s.impersonator_id IS NULL OR app.may_impersonate(s.impersonator_id))
 $$;
 
 -- For metricsctl (mh_admin): the same of a user without a session; NULL unless active.

@@ -1,7 +1,7 @@
 -- Threads and messages: who takes part, verdicts, idempotency, the log, versions.
 \ir include/send.psql
 BEGIN;
-SELECT plan(69);
+SELECT plan(75);
 SELECT api.partner_create('TA', 'Tap A', NULL, NULL), api.partner_create('TB', 'Tap B', NULL, NULL);
 CREATE TEMP TABLE u AS SELECT api.user_create('Max "M"', NULL, NULL, 'TA', 'manager') AS max,
                               api.user_create('Mia', NULL, NULL, 'TA', 'admin') AS mia,
@@ -129,14 +129,37 @@ SELECT is(pg_temp.verdict(mia, 3), 'unauthorized', 'he posts nothing') FROM u;
 SELECT ok(pg_temp.raises($$DELETE FROM app.memberships WHERE user_id = (SELECT user_id FROM app.users WHERE public_id = (SELECT vera FROM u))$$), 'and so does an ended membership');
 SELECT is(pg_temp.members(), 'Max "M" 6, Sue 0, Wim 0 / 6', 'neither is a member now');
 
+-- What a custom role leaves
+INSERT INTO app.custom_roles (partner_id, base_role, name, permissions)
+VALUES (pg_temp.partner('TA'), 'partner.manager', 'reads', '{messages.read}');
+UPDATE app.memberships SET custom_role_id = (SELECT custom_role_id FROM app.custom_roles WHERE name = 'reads')
+WHERE user_id = (SELECT user_id FROM app.users WHERE public_id = (SELECT max FROM u));
+SELECT is(pg_temp.verdict(max, 7), 'read_only', 'who may only read does not post') FROM u;
+SELECT ok(pg_temp.raises($$UPDATE app.custom_roles SET permissions = '{metrics.read}' WHERE name = 'reads'$$), 'another role raises the version');
+SELECT is(pg_temp.members(), 'Sue 0, Wim 0 / 6', 'who may not read takes no part');
+SELECT is(pg_temp.verdict(max, 7), 'not_found', 'nor posts') FROM u;
+UPDATE app.memberships SET custom_role_id = NULL WHERE custom_role_id IS NOT NULL;
+
+-- Sessions
+INSERT INTO app.sessions (session_hash, public_id, user_id, expires_at, revoked_at, impersonator_id)
+SELECT sha256(s::bytea), s, m.user_id, now() + t, r, CASE s WHEN 'ses_eyes' THEN (SELECT user_id FROM app.users WHERE public_id = (SELECT sue FROM u)) END
+FROM (VALUES ('ses_open', interval '1 hour', NULL::timestamptz), ('ses_ended', '1 hour', now()), ('ses_late', '0', NULL),
+             ('ses_eyes', '1 hour', NULL)) v (s, t, r), app.users m WHERE m.public_id = (SELECT max FROM u);
+SELECT is((SELECT string_agg(s || ' ' || verdict, ', ') FROM u, unnest('{ses_ended,ses_late,ses_eyes,ses_none,ses_open}'::text[]) s
+           CROSS JOIN LATERAL api.message_post(max, (SELECT id FROM t), md5(s)::uuid, 'hello', s)),
+          'ses_ended unauthorized, ses_late unauthorized, ses_eyes impersonating, ses_none posted, ses_open posted',
+          'no message from a session that has ended, nor through somebody else''s eyes');
+SELECT is((SELECT string_agg(s || ' ' || (SELECT count(*) FROM api.threads_of(max, '', 9, s)), ', ') FROM u, unnest('{ses_ended,ses_eyes,ses_open}'::text[]) s),
+          'ses_ended 0, ses_eyes 0, ses_open 2', 'and no threads');
+
 -- Lists
 SELECT is((SELECT string_agg(thread::jsonb ->> 'subject', ',') FROM u, api.threads_of(sue, '', 2)), 'Renders,Other', 'a page of my threads') FROM u;
 SELECT is((SELECT thread::jsonb - 'id' - 'channel' - 'created_at' FROM u, api.threads_of(max, '', 1)),
-          '{"kind": "group", "partner": "TA", "subject": "Renders", "last_seq": 6, "joined_seq": 6}', 'what a thread says');
+          '{"kind": "group", "partner": "TA", "subject": "Renders", "last_seq": 8, "joined_seq": 6}', 'what a thread says');
 SELECT results_eq($$SELECT thread::jsonb ->> 'subject' FROM u, api.threads_of(max, (SELECT id FROM t), 9)$$, ARRAY['Other'], 'the next page');
 SELECT is_empty('SELECT * FROM u, api.threads_of(vera, '''', 9)', 'not mine any more');
 SELECT results_eq($$SELECT partner, kind, participants, last_seq, subject FROM api.threads('TA') WHERE subject = 'Renders'$$,
-                  $$VALUES ('TA', 'group', 3::bigint, 6::bigint, 'Renders')$$, 'as the administrator sees them');
+                  $$VALUES ('TA', 'group', 3::bigint, 8::bigint, 'Renders')$$, 'as the administrator sees them');
 
 -- RLS: participants go through the functions, staff and partner roles have nothing
 SELECT is_empty($$SELECT r, o FROM unnest('{mh_partner,mh_staff,mh_staff_finance,mh_auditor,mh_ingest,mh_hub,mh_admin}'::text[]) r,

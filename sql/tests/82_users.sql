@@ -3,7 +3,7 @@
 \ir include/send.psql
 \ir include/request.psql
 BEGIN;
-SELECT plan(139);
+SELECT plan(142);
 SELECT api.partner_create('TA', 'Tap A', NULL, NULL), api.partner_create('TB', 'Tap B', NULL, NULL);
 SELECT api.user_create('Olga', 'olga@example.com', 'owner', NULL, NULL), api.user_create('Otto', 'otto@example.com', 'owner', NULL, NULL),
        api.user_create('Ada', 'ada@example.com', 'admin', NULL, NULL), api.user_create('Opal', 'opal@example.com', 'ops', NULL, NULL),
@@ -215,6 +215,12 @@ SELECT is(pg_temp.audited() || ' ' || pg_temp.told(), 'done user.impersonate_end
 SELECT is(pg_temp.look('back', 'Max', '{"reason": "r"}', 'eyes 2'), '200', 'again');
 SELECT is(pg_temp.ask('eyes 2', 'impersonation_end') -> 'body', '{"signed_in": false}', 'end: without a token sign in anew');
 SELECT is(pg_temp.look('back', 'Max', '{"reason": "r"}', 'eyes 3'), '200', 'once more');
+UPDATE app.users SET staff_role = 'viewer' WHERE name = 'Sue';
+SELECT is(pg_temp.verdict('eyes 3', 'me_get'), '401 sign_in', 'who may no more look, sees no more');
+SELECT is(api.session_principal(sha256('eyes 3')), NULL, 'nor do the hubs think so');
+SELECT is(pg_temp.told(), 'Max, Sue', 'which are told of both');
+UPDATE app.users SET staff_role = 'support' WHERE name = 'Sue';
+SELECT pg_temp.told();
 SELECT is(pg_temp.verdict('ada', 'user_suspend', pg_temp.user_id('Sue'), '{"reason": "r"}'), '200', 'who looks is suspended');
 SELECT is(pg_temp.verdict('eyes 3', 'me_get'), '401 sign_in', 'and sees no more');
 SELECT is((SELECT revoked_at IS NOT NULL FROM app.sessions WHERE session_hash = sha256('eyes 3')), true, 'the session has ended, so that its sockets are closed');
