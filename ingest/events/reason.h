@@ -32,6 +32,7 @@
     X(TOKEN_EXPIRED, "token_expired", 401, "The session token has expired")                        \
     X(LOCKED, "thread_locked", 403, "The thread is locked")                                        \
     X(READ_ONLY, "read_only", 403, "The role may read but not write")                              \
+    X(IMPERSONATING, "impersonating", 403, "Not while looking through another's eyes")             \
     X(SCOPE, "insufficient_scope", 403, "The API key lacks a scope")                               \
     X(ADDRESS, "ip_not_allowed", 403, "The API key is not for use from this address")              \
     X(SEAT_LIMIT, "seat_limit", 403, "All seats of the API key are taken")                         \

@@ -21,7 +21,7 @@ struct message_call {
     struct ingest *ingest;
     struct http_request *request;
     long page;
-    struct pg_param params[4];
+    struct pg_param params[5];
 };
 
 static struct message_call *call_new(struct ingest *ingest, struct http_request *request)
@@ -88,7 +88,8 @@ static const struct {
 } refusals[] = {
     {"not_found", REASON_NOT_FOUND, NULL, NULL},
     {"conflict", REASON_CONFLICT, "the client_id stands for another message", "client_id"},
-    {"unauthorized", REASON_TOKEN_INVALID, "the user is not active", NULL},
+    {"unauthorized", REASON_TOKEN_INVALID, "the user is not active, or signed out", NULL},
+    {"impersonating", REASON_IMPERSONATING, NULL, NULL},
     {"locked", REASON_LOCKED, NULL, NULL},
     {"read_only", REASON_READ_ONLY, NULL, NULL},
     {"partner_suspended", REASON_SUSPENDED, NULL, NULL},
@@ -171,6 +172,7 @@ static bool take_message(struct message_call *call)
     call->params[1] = text_param(request->segment, strlen(request->segment));
     call->params[2] = text_param(message.client_id.bytes, message.client_id.length);
     call->params[3] = text_param(message.body.bytes, message.body.length);
+    call->params[4] = text_param(request->session, strlen(request->session));
     return true;
 }
 
@@ -183,8 +185,8 @@ void message_post(struct ingest *ingest, struct http_request *request)
         call_run(call, (struct pg_query){
                            .name = "message_post",
                            .statement = "SELECT verdict, id, seq, at, channel, epoch, payload"
-                                        " FROM api.message_post($1, $2, $3::uuid, $4)",
-                           .param_count = 4,
+                                        " FROM api.message_post($1, $2, $3::uuid, $4, $5)",
+                           .param_count = 5,
                            .on_result = on_posted,
                        });
 }
@@ -235,6 +237,7 @@ static bool take_page(struct message_call *call)
     call->params[0] = text_param(request->user, strlen(request->user));
     call->params[1] = after ? text_param(after, strlen(after)) : text_param("", 0);
     call->params[2] = text_param(text, strlen(text));
+    call->params[3] = text_param(request->session, strlen(request->session));
     return true;
 }
 
@@ -242,10 +245,11 @@ void threads_get(struct ingest *ingest, struct http_request *request)
 {
     struct message_call *call = call_new(ingest, request);
     if (take_page(call))
-        call_run(call, (struct pg_query){
-                           .name = "threads_of",
-                           .statement = "SELECT id, thread FROM api.threads_of($1, $2, $3::int)",
-                           .param_count = 3,
-                           .on_result = on_threads,
-                       });
+        call_run(call,
+                 (struct pg_query){
+                     .name = "threads_of",
+                     .statement = "SELECT id, thread FROM api.threads_of($1, $2, $3::int, $4)",
+                     .param_count = 4,
+                     .on_result = on_threads,
+                 });
 }

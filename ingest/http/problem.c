@@ -60,7 +60,6 @@ static const struct {
 } access_reasons[] = {
     {"required", "A required field is missing"},
     {"forbidden", "Not allowed"},
-    {"impersonating", "Not while looking through another's eyes"},
     {"too_short", "A field is too short"},
     {"invalid_csv", "Not a valid table"},
     {"code_invalid", "The code is not right"},

@@ -57,6 +57,7 @@ struct http_request {
     const char *segment; /* what stood for {} in the route's path */
     struct key *key;     /* after authentication, held */
     const char *user;    /* after authentication by token: public id */
+    const char *session; /* of the same token: public id */
     const char *id;      /* of this request, if it has one; in the arena */
     struct list waiting; /* see above */
     void *work;          /* the handler's, in the arena */

@@ -19,8 +19,14 @@ void token_authenticate(struct ingest *ingest, struct http_request *request)
     switch (token_verify(token, strlen(token), ingest->token_secret, ingest->token_secret_length,
                          time_wall_ms(), &principal)) {
     case TOKEN_VALID:
+        if (*principal.impersonator) {
+            http_problem(request, REASON_IMPERSONATING, NULL, NULL);
+            break;
+        }
         request->user =
             arena_text(&request->arena, principal.user_id, strlen(principal.user_id)).bytes;
+        request->session =
+            arena_text(&request->arena, principal.session_id, strlen(principal.session_id)).bytes;
         break;
     case TOKEN_EXPIRED:
         http_problem(request, REASON_TOKEN_EXPIRED, "POST /v1/token gives a new one", NULL);

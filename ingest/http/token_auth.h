@@ -5,7 +5,8 @@
 struct http_request;
 struct ingest;
 
-/* Sets request->user, or answers 401. */
+/* Sets request->user and session, or answers 401, or 403
+ * to who looks through somebody else's eyes: nobody reads or writes threads so. */
 void token_authenticate(struct ingest *ingest, struct http_request *request);
 
 #endif
