@@ -197,13 +197,16 @@ test('who is suspended leaves the live channel too', async () => {
     const place = await create('Leaving', mia, sue);
     const [gone, there] = [await watch(mia, place), await watch(sue, place)];
     await stack.sql(`UPDATE app.users SET status = 'suspended' WHERE public_id = '${mia.id}'`);
-    await until(() => gone.unsubscribed, 'the end of the subscription');
+    await until(() => gone.unsubscribed || gone.client.state === 'disconnected', 'the end of the subscription');
     assert.equal((await post(sue, place, 'among us')).status, 201);
     await until(() => there.got.length === 1, 'the message');
     assert.deepEqual(gone.got, []);
     await stack.sql(`UPDATE app.users SET status = 'active' WHERE public_id = '${mia.id}'`);
-    await until(async () => (gone.subscription.subscribe(), gone.subscription.state === 'subscribed'), 'to be let in again');
-    for (const { client } of [gone, there]) client.disconnect();
+    const back = await stack.connect(() => stack.token(mia.id)); // a token issued before is refused
+    const again = back.newSubscription(`thread:${place}`);
+    await until(() => (again.subscribe(), again.state === 'subscribed'), 'to be let in again');
+    mia.token = await stack.token(mia.id);
+    for (const client of [gone.client, there.client, back]) client.disconnect();
 });
 
 test('a client finds its threads, page by page', async () => {
