@@ -183,8 +183,22 @@ check_permissions() {
     return $status
 }
 
+# The tests that the threat model names are there.
+check_threats() {
+    local name status=0
+    for name in $(grep -oE '`[a-z0-9_/]+(\.test\.mjs|_test\.c|\.sql)`' docs/threats.md | tr -d '`' | sort -u); do
+        [ -n "$(find tests sql/tests -path "*/node_modules" -prune -o -path "*/${name#tests/}" -print -o \
+            -path "$name" -print)" ] || {
+            echo "error: docs/threats.md names $name, which is not there"
+            status=1
+        }
+    done
+    return $status
+}
+
 stage_lint() {
     whole permissions check_permissions || true
+    whole threats check_threats || true
     whole format check_format || true
     whole shell check_shell || true
     whole tidy check_tidy || true
