@@ -71,7 +71,7 @@ static int replace(struct pg_client *client, const struct options *options,
 static int rotate(const void *data)
 {
     const struct options *options = data;
-    enum api_key_environment environment;
+    enum api_key_environment environment = API_KEY_LIVE;
     char text[API_KEY_TEXT_SIZE];
     struct api_key key;
     struct pg_client *client = command_database(NAME, options->database);

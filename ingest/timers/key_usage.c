@@ -18,6 +18,7 @@ struct key_usage {
     struct pg_link *link;
     struct publisher *publisher;
     uv_timer_t timer;
+    bool failed;         /* the last try; the next one is the timer's */
     struct list used;    /* keys with something to write; each is held */
     struct list writing; /* keys of the statement that runs */
     struct pg_array arrays[COLUMNS];
@@ -72,6 +73,7 @@ static void on_result(void *owner, const struct pg_result *result)
     else
         log_limited(&limit, LOG_LEVEL_WARNING, "keys_used failed: %s %s",
                     pg_result_sqlstate(result), pg_result_message(result));
+    usage->failed = !written;
     finish_writing(usage, written);
 }
 
@@ -92,7 +94,7 @@ bool key_usage_flush(struct key_usage *usage)
 {
     if (!list_empty(&usage->writing))
         return true;
-    if (list_empty(&usage->used) || pg_link_state(usage->link) != PG_LINK_UP)
+    if (usage->failed || list_empty(&usage->used) || pg_link_state(usage->link) != PG_LINK_UP)
         return false;
     for (int i = 0; i < COLUMNS; i++)
         pg_array_clear(&usage->arrays[i]);
@@ -129,7 +131,9 @@ void key_usage_add(struct key_usage *usage, struct key *key, unsigned requests, 
 
 static void on_timer(uv_timer_t *timer)
 {
-    (void)key_usage_flush(timer->data);
+    struct key_usage *usage = timer->data;
+    usage->failed = false;
+    (void)key_usage_flush(usage);
 }
 
 int key_usage_open(uv_loop_t *loop, struct pg_link *link, struct publisher *publisher,
