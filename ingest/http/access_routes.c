@@ -37,7 +37,7 @@ const struct route access_routes[] = {
     {HTTP_DELETE, "/v1/invitations/{}", ACCESS, .name = "invitation_revoke"},
 
     {HTTP_GET, "/v1/staff", ACCESS, .name = "staff_list"},
-    {HTTP_POST, "/v1/staff", ACCESS, .name = "staff_create"},
+    {HTTP_POST, "/v1/staff", ACCESS, .name = "staff_create", .flags = ACCESS_NEW_TOKEN},
     {HTTP_PUT, "/v1/staff/{}", ACCESS, .name = "staff_update"},
     {HTTP_DELETE, "/v1/staff/{}", ACCESS, .name = "staff_deactivate"},
 
@@ -74,7 +74,7 @@ const struct route access_routes[] = {
     {HTTP_POST, "/admin/users/{}/impersonate", ACCESS, .name = "user_impersonate",
      .flags = ACCESS_NEW_TOKEN | ACCESS_COOKIE},
     {HTTP_GET, "/admin/staff", ACCESS, .name = "staff_list"},
-    {HTTP_POST, "/admin/staff", ACCESS, .name = "staff_create"},
+    {HTTP_POST, "/admin/staff", ACCESS, .name = "staff_create", .flags = ACCESS_NEW_TOKEN},
     {HTTP_PUT, "/admin/staff/{}", ACCESS, .name = "staff_update"},
     {HTTP_DELETE, "/admin/staff/{}", ACCESS, .name = "staff_deactivate"},
     {HTTP_GET, "/admin/api-keys", ACCESS, .name = "keys_list"},

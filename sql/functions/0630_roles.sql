@@ -85,7 +85,7 @@ BEGIN
     WHERE u.public_id = p_public AND u.erased_at IS NULL
       AND (authz.is_staff() OR EXISTS (SELECT FROM app.memberships m
                                        WHERE m.user_id = u.user_id AND m.partner_id = ANY (authz.partner_ids())))
-    FOR UPDATE;
+    FOR NO KEY UPDATE; -- two who change each other name one another in granted_by
     IF NOT FOUND THEN
         PERFORM app.fail(404, 'not_found', 'no such user');
     ELSIF v_user.user_id = authz.user_id() THEN

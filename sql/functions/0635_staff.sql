@@ -166,7 +166,7 @@ DECLARE
     v_gone    jsonb[];
     v_role    text := CASE WHEN p_partner_code IS NOT NULL AND p_role = 'partner' THEN 'manager' ELSE p_role END;
 BEGIN
-    SELECT * INTO v_user FROM app.users u WHERE u.public_id = p_user AND u.erased_at IS NULL FOR UPDATE;
+    SELECT * INTO v_user FROM app.users u WHERE u.public_id = p_user AND u.erased_at IS NULL FOR NO KEY UPDATE;
     SELECT p.partner_id INTO v_partner FROM app.partners p WHERE p.code = p_partner_code;
     IF v_user.user_id IS NULL THEN
         RAISE EXCEPTION 'no user %', p_user USING ERRCODE = 'no_data_found';

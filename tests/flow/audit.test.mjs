@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { ask, closeAgent, signIn } from './access.mjs';
 import { program, startStack, until } from './harness.mjs';
 
 const sqlFolder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../sql');
@@ -12,7 +13,10 @@ let stack;
 before(async () => {
     stack = await startStack({ ingest: { sign_in_rate: 1000 } });
 });
-after(() => stack?.close());
+after(() => {
+    closeAgent();
+    return stack?.close();
+});
 
 /** { code, lines, stderr } of metricsctl; lines are split at tabs. */
 function ctl(...words) {
@@ -28,18 +32,6 @@ function ctl(...words) {
 const tamper = (statement) =>
     stack.sql(`BEGIN; ALTER TABLE app.audit_log DISABLE TRIGGER USER; ${statement};
                ALTER TABLE app.audit_log ENABLE TRIGGER USER; COMMIT`);
-
-async function signIn(user) {
-    const link = decodeURIComponent(/link=([^&\s]+)/.exec(await stack.link(user))[1]);
-    const response = await fetch(`${stack.ingestUrl}/v1/session`, { method: 'POST', body: JSON.stringify({ link }) });
-    assert.equal(response.status, 200);
-    return response.headers.get('set-cookie').split(';')[0];
-}
-
-async function get(where, cookie) {
-    const response = await fetch(`${stack.ingestUrl}${where}`, { headers: { cookie } });
-    return { status: response.status, body: await response.json() };
-}
 
 test('what the operator does stands in the trail', async () => {
     const user = await stack.user({ partner: 'ALPHA', role: 'viewer' });
@@ -57,14 +49,13 @@ test('what the operator does stands in the trail', async () => {
 });
 
 test('what a person does over HTTP stands there with his name, and a reader sees no more than his role', async () => {
-    const owner = await signIn(await stack.user({ name: 'Audit Owner', staff: 'owner' }));
-    const viewer = await signIn(await stack.user({ name: 'Audit Viewer', staff: 'viewer' }));
-    const created = await fetch(`${stack.ingestUrl}/v1/staff`, {
-        method: 'POST', headers: { cookie: owner, 'content-type': 'application/json' },
-        body: JSON.stringify({ name: 'New', email: 'canary@audit.example', staff_role: 'ops' }),
+    const owner = await signIn(stack, await stack.user({ name: 'Audit Owner', staff: 'owner' }));
+    const viewer = await signIn(stack, await stack.user({ name: 'Audit Viewer', staff: 'viewer' }));
+    const created = await ask(stack, 'POST', '/v1/staff', {
+        cookie: owner, body: { name: 'New', email: 'canary@audit.example', staff_role: 'ops' },
     });
-    assert.equal(created.status, 200, await created.text());
-    const newest = async (cookie) => (await get('/v1/audit?action=staff.create&limit=1', cookie)).body.items[0];
+    assert.equal(created.status, 200, created.text);
+    const newest = async (cookie) => (await ask(stack, 'GET', '/v1/audit?action=staff.create&limit=1', { cookie })).body.items[0];
     const seen = await newest(owner);
     assert.deepEqual([seen.actor.name, seen.after.email, seen.ip], ['Audit Owner', 'canary@audit.example', '127.0.0.1']);
     const hidden = await newest(viewer);
@@ -119,13 +110,14 @@ test('doctor and explain say why', async () => {
 
     const failed = (reply) => reply.lines.filter(([ok]) => ok === 'FAIL').map(([, name]) => name);
     assert.deepEqual(failed(await doctor('--user', user, '--channel', 'metrics:partner:ALPHA')), ['session']);
-    await signIn(user);
+    await signIn(stack, user);
     assert.equal((await doctor('--user', user, '--channel', 'metrics:partner:ALPHA')).code, 0);
     assert.deepEqual(failed(await doctor('--user', user, '--channel', 'audit:partner:ALPHA')), ['permission', 'allowed']);
     assert.deepEqual(failed(await doctor('--user', user, '--channel', 'metrics:partner:BETA')), ['membership', 'role', 'permission', 'allowed']);
 
-    const support = await signIn(await stack.user({ name: 'Support', staff: 'support' }));
-    const { status, body } = await get(`/v1/admin/explain?user=${user}&channel=metrics:partner:ALPHA`, support);
+    const support = await signIn(stack, await stack.user({ name: 'Support', staff: 'support' }));
+    const question = `/v1/admin/explain?user=${user}&channel=metrics:partner:ALPHA`;
+    const { status, body } = await ask(stack, 'GET', question, { cookie: support });
     assert.deepEqual([status, body.allowed, body.fields], [200, true, ['F0']]);
-    assert.equal((await get(`/v1/admin/explain?user=${user}&channel=metrics:partner:ALPHA`, await signIn(user))).status, 403);
+    assert.equal((await ask(stack, 'GET', question, { cookie: await signIn(stack, user) })).status, 403);
 });
