@@ -1,6 +1,7 @@
 // Who may open what: accounts, invitations, keys and roles through the pages, and what changes on
 // pages that are open when somebody's access does.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { startStack, until } from '../flow/harness.mjs';
 import { launch, live, openPage, overflow, shows, signIn } from './browser.mjs';
@@ -108,7 +109,12 @@ test('signing in by password: one error for all, and on to the page that was ask
 test('a key: made after confirming who one is, shown once, counted, rotated, revoked', async () => {
     const { page } = dev;
     await stack.sql("UPDATE app.sessions SET auth_at = now() - interval '1 hour'");
-    await page.getByRole('button', { name: 'Create a key' }).click();
+    const create = page.getByRole('button', { name: 'Create a key' });
+    await create.click();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    assert.ok(await create.evaluate((one) => one === document.activeElement), 'the focus is back');
+    await create.click();
     await page.getByLabel('Name', { exact: true }).fill('Render farm');
     await page.getByRole('button', { name: 'Create the key' }).click();
     const confirm = page.getByRole('dialog', { name: 'Confirm that it is you' });
@@ -119,6 +125,8 @@ test('a key: made after confirming who one is, shown once, counted, rotated, rev
     await confirm.getByRole('button', { name: 'Confirm' }).click();
     const first = (await page.getByLabel('API key', { exact: true }).innerText()).trim();
     assert.match(first, /^mh_live_/);
+    await page.keyboard.press('Escape');
+    assert.equal(await page.getByLabel('API key', { exact: true }).count(), 1, 'held until it is copied');
     await page.getByRole('button', { name: 'I have copied it' }).click();
     await row(page, 'Render farm').waitFor();
     assert.ok(!(await page.content()).includes(first), 'shown once');
@@ -144,6 +152,48 @@ test('a key: made after confirming who one is, shown once, counted, rotated, rev
     await page.getByRole('button', { name: 'Revoke the key' }).click();
     await shows(page.locator('tr[data-state="revoked"]'), 'left in a public place');
     await until(async () => (await send(second)) === 401, 'the revoked key to be refused');
+});
+
+/** RFC 6238, as an authenticator does it. */
+function codeOf(secret) {
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+    const bits = [...secret].map((c) => alphabet.indexOf(c).toString(2).padStart(5, '0')).join('');
+    const bytes = bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2));
+    const step = Buffer.alloc(8);
+    step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+    const mac = createHmac('sha1', Buffer.from(bytes)).update(step).digest();
+    const number = mac.readUInt32BE(mac[19] & 15) & 0x7fffffff;
+    return String(number % 1_000_000).padStart(6, '0');
+}
+
+test('with a second factor, signing in asks for its code', async () => {
+    const { page } = dev;
+    await goTo(page, 'me');
+    await page.getByRole('button', { name: 'Set up a second factor' }).click();
+    const secret = (await page.getByLabel('Secret of the second factor').innerText()).trim();
+    await page.getByLabel('Code of your authenticator').fill(codeOf(secret));
+    await page.getByRole('button', { name: 'Confirm' }).click();
+    await page.getByRole('button', { name: 'Remove the second factor' }).waitFor();
+    // A code is good once; nobody waits here for the next.
+    await stack.sql('UPDATE app.users SET totp_last_step = NULL');
+
+    const other = await openPage(browser);
+    await other.page.goto(`${stack.ingestUrl}/#/me`);
+    await fillSignIn(other.page, 'dev@alpha.example', password);
+    const code = other.page.getByLabel('Code of your authenticator');
+    await code.waitFor();
+    assert.ok(await code.evaluate((one) => one === document.activeElement), 'has the focus');
+    await code.fill('000000');
+    await other.page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await shows(other.page.locator('.form-problem'), /not right/);
+    await code.fill(codeOf(secret));
+    await other.page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await shows(other.page.locator('h1'), 'Profile and sessions');
+    await other.context.close();
+
+    await page.getByRole('button', { name: 'Remove the second factor' }).click();
+    await page.getByRole('button', { name: 'Remove', exact: true }).click();
+    await page.getByRole('button', { name: 'Set up a second factor' }).waitFor();
 });
 
 test('another role changes the navigation and closes the page, without a reload', async () => {

@@ -76,6 +76,11 @@ export function keyState(key: ApiKey, now: number): KeyState {
     return key.retiring_at === null ? 'active' : 'retiring';
 }
 
+/** How its text begins: enough to find it in a configuration, and no secret. */
+export function prefixOf(key: ApiKey): string {
+    return `mh_${key.environment}_${key.id}_…`;
+}
+
 /** Its end, whichever comes first. */
 export function keyEnd(key: ApiKey): number | undefined {
     const end = Math.min(key.expires_at ?? Infinity, key.retiring_at ?? Infinity);

@@ -169,7 +169,7 @@ function Cell<Row>({ column, row }: { column: Column<Row>; row: Row }) {
         </th>
     ) : (
         <td role="cell" {...shared}>
-            {column.cell(row)}
+            <div>{column.cell(row)}</div>
         </td>
     );
 }

@@ -1,20 +1,25 @@
 import type { ComponentChildren } from 'preact';
 import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 
-/** Modal for as long as it is on the page; `close` is asked for by Escape. */
+/** Modal for as long as it is on the page. Escape closes it, unless it `holds` what is shown once. */
 export function Dialog(props: {
     title: string;
     close: () => void;
     wide?: boolean;
+    holds?: boolean;
     children: ComponentChildren;
 }) {
     const ref = useRef<HTMLDialogElement>(null);
     const title = useId();
+    const leaving = useRef(false);
     useLayoutEffect(() => {
         const dialog = ref.current;
         dialog?.showModal();
-        // Closing gives the focus back; taking the element away does not.
-        return () => dialog?.close();
+        return () => {
+            // Closing gives the focus back; taking the element away does not.
+            leaving.current = true;
+            dialog?.close();
+        };
     }, []);
     return (
         <dialog
@@ -24,7 +29,11 @@ export function Dialog(props: {
             aria-labelledby={title}
             onCancel={(event) => {
                 event.preventDefault();
-                props.close();
+                if (!props.holds) props.close();
+            }}
+            // Browsers close it at the second Escape, whatever the page says to the first.
+            onClose={() => {
+                if (!leaving.current) props.close();
             }}
         >
             <h2 id={title}>{props.title}</h2>

@@ -22,8 +22,8 @@ export function ImpersonationBanner({ principal }: { principal: Principal }) {
                 <strong>
                     {impersonator.name}, you see this as {principal.user.name}
                 </strong>
-                {until !== undefined && ` until ${clockTime(localTime(until))}`}. You can read and
-                change nothing{reason && `; the reason given: ${reason}`}.
+                {until !== undefined && ` until ${clockTime(localTime(until))}`}. You can
+                look, but change nothing{reason && `; the reason given: ${reason}`}.
             </p>
             <button type="button" class="button button-small" onClick={() => void end()}>
                 End impersonation

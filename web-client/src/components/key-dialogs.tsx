@@ -20,7 +20,7 @@ interface Props {
 
 function SecretDialog({ made, close, children }: { made: Made; close: () => void; children?: string }) {
     return (
-        <Dialog title="The new key" wide close={close}>
+        <Dialog title="The new key" wide holds close={close}>
             <p>
                 Copy it now and keep it where secrets are kept: <strong>it is shown only once</strong>
                 , and nobody can look it up later. {children}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { age, compact, count, duration, elapsed, percent } from './format';
+import { age, compact, count, duration, elapsed, moment, percent } from './format';
 
 const plain = (text: string): string => text.replace(/\u00a0/g, ' ').replace(',', '.');
 
@@ -40,4 +40,14 @@ test('age has tenths while it is young', () => {
     expect(plain(age(400))).toBe('0.4 s');
     expect(plain(age(34_000))).toBe('34 s');
     expect(plain(age(600_000))).toBe('10 min');
+});
+
+test('a moment names as much as tells it apart from now, before and after', () => {
+    const now = Date.UTC(2026, 5, 15, 12);
+    const day = 24 * 3_600_000;
+    for (const sign of [-1, 1]) {
+        expect(moment(now + sign * 3_600_000, now)).toMatch(/\d:\d\d:\d\d/);
+        expect(moment(now + sign * 7 * day, now)).toMatch(/Jun/);
+        expect(moment(now + sign * 400 * day, now)).toMatch(/202[57]/);
+    }
 });

@@ -35,6 +35,8 @@ const dayAndClock = new Intl.DateTimeFormat(undefined, {
     minute: '2-digit',
 });
 
+const dateWithYear = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+
 /** Shown where there is no value; never a 0 that was not counted. */
 export const absent = '–';
 
@@ -120,9 +122,13 @@ export function exactTime(ms: number): string {
     return clockExact.format(ms);
 }
 
-/** Clock for today, with the day for what is older. */
+const hourMs = 3_600_000;
+
+/** Clock for what is near, with the day for what is further, with the year for what is far. */
 export function moment(ms: number, now: number): string {
-    return now - ms < 20 * 3_600_000 ? clockSeconds.format(ms) : dayAndClock.format(ms);
+    const distance = Math.abs(now - ms);
+    if (distance < 20 * hourMs) return clockSeconds.format(ms);
+    return distance < 300 * 24 * hourMs ? dayAndClock.format(ms) : dateWithYear.format(ms);
 }
 
 export function fullTime(ms: number): string {

@@ -1,6 +1,14 @@
 /** A partner's API keys, with what they are used for as it happens. */
 import { useSignal } from '@preact/signals';
-import { type ApiKey, isKeyNotice, keyEnd, keyState, type KeyState, withNotice } from '../access/keys';
+import {
+    type ApiKey,
+    isKeyNotice,
+    keyEnd,
+    keyState,
+    type KeyState,
+    prefixOf,
+    withNotice,
+} from '../access/keys';
 import { type Column, DataTable } from '../components/data-table';
 import { Icon, type IconName } from '../components/icon';
 import {
@@ -43,7 +51,7 @@ function columnsOf(rights: Rights, open: (what: Open) => void): Column<ApiKey>[]
             cell: (key) => (
                 <>
                     {key.name}
-                    <code class="cell-sub">{key.id}</code>
+                    <code class="cell-sub">{prefixOf(key)}</code>
                 </>
             ),
         },

@@ -173,7 +173,7 @@ function SecondFactorPanel({ principal }: { principal: Principal }) {
 
 function EnrolDialog({ enrolment, close }: { enrolment: Enrolment; close: () => void }) {
     return (
-        <Dialog title="Set up a second factor" close={close}>
+        <Dialog title="Set up a second factor" holds close={close}>
             <p>
                 Add this secret to your authenticator, by hand or by{' '}
                 <a href={enrolment.uri}>opening it there</a>. It is shown only now.

@@ -223,7 +223,7 @@ function InviteToTeam({ principal, code, close, changed }: DialogProps & { princ
     const made = useSignal<{ email: string; link: string } | undefined>(undefined);
     if (made.value)
         return (
-            <Dialog title="The invitation is ready" close={close}>
+            <Dialog title="The invitation is ready" holds close={close}>
                 <p>
                     Send this link to <strong>{made.value.email}</strong>. It is good for seven days,
                     works once, and is shown only here.
