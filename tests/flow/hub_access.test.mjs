@@ -201,6 +201,22 @@ test('who is suspended is told so, and is out; others stay', async () => {
     assert.ok(rest.every((one) => one.client.state === 'connected' && one.connects === 1 && !one.told.length));
 });
 
+test('what is said before the token was checked waits for that', async () => {
+    const { user, cookie } = await member('ALPHA', 'viewer', 'Hal');
+    await ask('PUT', `/v1/users/${user}/roles`, ownerCookie, { memberships: [{ partner: 'ALPHA', role: 'manager' }] });
+    const token = await tokenOf(cookie); // of a moment after the change, which no clock is trusted to tell
+    const raw = await RawClient.open(stack.hubUrl);
+    raw.send({ id: 1, connect: { token } }, { id: 2, subscribe: { channel: 'metrics:partner:ALPHA' } });
+    raw.send({ id: 3, rpc: { method: 'whoami' } });
+    assert.equal((await raw.reply(1)).connect.data.role, 'partner.manager');
+    assert.ok((await raw.reply(2)).subscribe.epoch);
+    assert.equal((await raw.reply(3)).rpc.data.role, 'partner.manager');
+    // A refresh by such a token keeps the connection.
+    assert.ok((await raw.ask({ id: 4, refresh: { token } })).refresh);
+    assert.equal((await raw.ask({ id: 5, rpc: { method: 'whoami' } })).rpc.data.role, 'partner.manager');
+    await raw.close();
+});
+
 test('a partner that is suspended is told to its members, who go on reading', async () => {
     const { cookie } = await member('BETA', 'manager', 'Bea');
     const all = await pages(cookie, ['metrics:partner:BETA']);
