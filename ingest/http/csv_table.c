@@ -145,20 +145,22 @@ static void write_value(struct buffer *out, const json_t *value, bool first)
 }
 
 /* `flat` gets the object's members, those of members as `a.b`. */
-static void flatten(json_t *flat, const char *prefix, const json_t *object)
+static void flatten(json_t *flat, json_t *object)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    const char *name, *inner_name;
+    json_t *value, *inner;
+    json_object_foreach(object, name, value)
     {
-        struct buffer path = BUFFER_INIT;
-        buffer_printf(&path, "%s%s%s", prefix, *prefix ? "." : "", name);
-        buffer_append(&path, "", 1);
-        if (json_is_object(value))
-            flatten(flat, path.data, value);
-        else
-            json_object_set(flat, path.data, value);
-        buffer_done(&path);
+        if (!json_is_object(value))
+            json_object_set(flat, name, value);
+        json_object_foreach(value, inner_name, inner)
+        {
+            struct buffer path = BUFFER_INIT;
+            buffer_printf(&path, "%s.%s", name, inner_name);
+            buffer_append(&path, "", 1);
+            json_object_set(flat, path.data, inner);
+            buffer_done(&path);
+        }
     }
 }
 
@@ -195,7 +197,7 @@ void csv_table_write(const json_t *items, struct buffer *out)
     json_array_foreach(items, index, item)
     {
         json_t *flat = json_object();
-        flatten(flat, "", item);
+        flatten(flat, item);
         json_object_update(columns, flat);
         json_array_append_new(rows, flat);
     }

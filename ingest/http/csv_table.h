@@ -14,8 +14,8 @@
  * it is no such table, with the reason for a reader in *ret_detail, in the arena. */
 json_t *csv_table_read(const char *text, size_t length, struct arena *arena,
                        const char **ret_detail);
-/* One line per item, all of them objects; members of members become columns `a.b`, and arrays JSON
- * in one cell. No spreadsheet takes a cell for a formula. */
+/* One line per item, all of them objects; members of members become columns `a.b`, and what is
+ * deeper, JSON in one cell. No spreadsheet takes a cell for a formula. */
 void csv_table_write(const json_t *items, struct buffer *out);
 
 #endif

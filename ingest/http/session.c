@@ -50,7 +50,7 @@ void session_post(struct ingest *ingest, struct http_request *request)
     else
         http_problem(request, REASON_BAD_REQUEST,
                      "expected {\"link\":\"…\"} or {\"email\":\"…\",\"password\":\"…\"}", "link");
-    json_decref(body);
+    session_call_forget(call, body);
 }
 
 static void on_principal(void *owner, const struct pg_result *result)

@@ -97,6 +97,17 @@ json_t *session_call_body(struct session_call *call)
     return NULL;
 }
 
+void session_call_forget(struct session_call *call, json_t *body)
+{
+    const json_t *password = json_object_get(body, "password");
+    struct buffer *bytes = &call->request->body;
+    if (json_is_string(password))
+        sodium_memzero((char *)(uintptr_t)json_string_value(password),
+                       json_string_length(password));
+    json_decref(body);
+    sodium_memzero(bytes->data, bytes->length);
+}
+
 /* The header's value, cut, with ? for what is no ASCII: its encoding is anybody's guess. */
 static const char *agent_of(struct http_request *request)
 {

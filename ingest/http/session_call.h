@@ -38,8 +38,10 @@ bool session_call_may_try(struct session_call *call);
 /* The same for one person or e-mail, however many addresses try. */
 bool session_call_may_try_user(struct session_call *call, const char *user);
 
-/* The body, an object, which the caller frees; NULL with the request answered. */
+/* The body, an object, for session_call_forget(); NULL with the request answered. */
 json_t *session_call_body(struct session_call *call);
+/* Frees it, and wipes the password that it holds and what the request brought. */
+void session_call_forget(struct session_call *call, json_t *body);
 /* Makes the secret of a new session, its hash, and what is kept with it. */
 void session_call_begin(struct session_call *call);
 void session_call_run(struct session_call *call, const char *name, const char *statement,

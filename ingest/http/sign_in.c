@@ -10,6 +10,7 @@
 #define EMAIL_MAX 254u
 #define TOKEN_MAX 128u
 #define CODE_MAX 10u
+#define NAME_MAX_BYTES 480u /* of 120 characters */
 
 /* A text of the body in the arena, or NULL. */
 static const char *copy_text(struct session_call *call, const json_t *body, const char *name,
@@ -207,7 +208,7 @@ void step_up_post(struct ingest *ingest, struct http_request *request)
                          "SELECT " CREDENTIALS_COLUMNS ", totp_enabled FROM api.credentials_of($1)",
                          1, on_credentials);
     }
-    json_decref(body);
+    session_call_forget(call, body);
 }
 
 /* ---- Invitations ----------------------------------------------------------------------------- */
@@ -272,7 +273,7 @@ void invitation_accept_post(struct ingest *ingest, struct http_request *request)
         return;
     const char *token = copy_text(call, body, "token", TOKEN_MAX);
     const char *password = json_string_value(json_object_get(body, "password"));
-    call->name = copy_text(call, body, "name", 4 * 120);
+    call->name = copy_text(call, body, "name", NAME_MAX_BYTES);
     if (token)
         secret_hash(token, call->token_hash);
     if (!token)
@@ -281,5 +282,5 @@ void invitation_accept_post(struct ingest *ingest, struct http_request *request)
         accept_with_password(call, password);
     else
         spend_invitation(call, NULL);
-    json_decref(body);
+    session_call_forget(call, body);
 }
