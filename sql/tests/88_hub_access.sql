@@ -30,7 +30,7 @@ SELECT is((pg_temp.state('ses_none')).who, NULL, 'are nobody''s, whatever they a
 SELECT results_eq($$SELECT x.session FROM api.sessions_state('{ses_b,ses_Z,ses_a,ses_b}', ARRAY['x', 'x', 'x', 'x']) x$$,
                   '{ses_Z,ses_a,ses_b}'::text[], 'one row each, in the order of their bytes');
 SELECT results_eq($$SELECT DISTINCT x.reason FROM api.sessions_state('{ses_b}', '{usr_none}') x$$, '{suspended}'::text[], 'nobody is not active');
-SELECT results_eq($$SELECT api.access_changes(900, 10)$$, 'SELECT id FROM u', 'whose access changed');
+SELECT bag_has($$SELECT api.access_changes(900, 1000)$$, 'SELECT id FROM u', 'whose access changed');
 SELECT is_empty($$SELECT api.access_changes(900, 0)$$, 'at most as many as asked for');
 SELECT results_eq($$SELECT p.proname::text FROM pg_proc p WHERE p.proname IN ('sessions_state', 'access_changes')
                     AND NOT (pg_get_userbyid(p.proowner) = 'mh_reader' AND has_function_privilege('mh_hub', p.oid, 'EXECUTE')
