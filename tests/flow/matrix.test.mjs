@@ -132,6 +132,22 @@ test('lists that one may ask for are there, and of one\'s own partner only', asy
         }
 });
 
+test('a list as CSV wants the permission to export too', async () => {
+    let lists = 0;
+    for (const route of routes.filter(({ method, path }) => method === 'GET' && !path.includes('{}')))
+        for (const who of Object.values(people)) {
+            if (expected(route, who) !== 'allowed') continue;
+            const query = ['team_list', 'keys_list'].includes(route.name) ? '?partner=ALPHA' : '?';
+            if (!(await call(route, who, { query })).body.items) continue;
+            const reply = await call(route, who, { query: `${query}&format=csv`.replace('?&', '?') });
+            const allowed = table.has(who.role, 'export.csv');
+            assert.equal(reply.status, allowed ? 200 : 403, `${who.role} ${route.name}: ${reply.text}`);
+            assert.match(reply.headers['content-type'], allowed ? /^text\/csv/ : /problem\+json/);
+            lists++;
+        }
+    assert.ok(lists > 20);
+});
+
 /** Ids of what is BETA's, by the path that takes one. */
 async function foreign() {
     const [[partner]] = await stack.sql(`SELECT partner_id FROM app.partners WHERE code = 'BETA'`);
