@@ -64,14 +64,14 @@ BEGIN
 END
 $$;
 
--- Rows of a page: 1 to 200, 50 unless asked for.
+-- Rows of a page: 1 to 200, 50 unless asked for; of a file (?format=csv) 5000.
 CREATE OR REPLACE FUNCTION app.page_size(p_query jsonb) RETURNS int
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
     v text := p_query ->> 'limit';
 BEGIN
     IF v IS NULL THEN
-        RETURN 50;
+        RETURN CASE WHEN p_query ->> 'format' = 'csv' THEN 5000 ELSE 50 END;
     ELSIF v !~ '^[0-9]{1,3}$' OR v::int NOT BETWEEN 1 AND 200 THEN
         PERFORM app.fail(400, 'out_of_range', 'from 1 to 200', 'limit');
     END IF;

@@ -17,10 +17,8 @@ interface Chosen {
 }
 
 async function send(file: Chosen, dryRun: boolean): Promise<ImportAnswer> {
-    return post<ImportAnswer>(`/v1/users/import${dryRun ? '?dry_run=1' : ''}`, {
-        type: 'text/csv',
-        text: file.text,
-    });
+    const body = new Blob([file.text], { type: 'text/csv' });
+    return post<ImportAnswer>(`/v1/users/import${dryRun ? '?dry_run=1' : ''}`, body);
 }
 
 export function ImportDialog({ close }: { close: (changed: boolean) => void }) {

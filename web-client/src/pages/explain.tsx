@@ -98,7 +98,11 @@ function Answer(props: { answer: Explanation; user: string; name: string | undef
                 <Icon name={answer.allowed ? 'check' : 'lock'} />
                 <span>
                     <a href={hrefOf({ page: 'user', id: user })}>{name ?? user}</a>{' '}
-                    {answer.allowed ? 'may see this channel.' : 'may not see this channel.'}
+                    {!answer.allowed
+                        ? 'may not see this channel.'
+                        : answer.steps.every(({ ok }) => ok)
+                          ? 'may see this channel.'
+                          : 'may see this channel, but cannot now.'}
                 </span>
             </h2>
             <ol class="steps">

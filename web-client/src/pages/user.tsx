@@ -298,7 +298,7 @@ function Actions(props: Shown & { open: (action: Action) => () => void }) {
             void resource.reload();
     };
     return (
-        <section class="panel" aria-labelledby="actions-title">
+        <section class="panel user-side" aria-labelledby="actions-title">
             <header class="panel-head">
                 <h2 id="actions-title">Actions</h2>
             </header>
@@ -309,16 +309,6 @@ function Actions(props: Shown & { open: (action: Action) => () => void }) {
                         Sign out everywhere
                     </button>
                 )}
-                {suspends &&
-                    (user.status === 'suspended' ? (
-                        <button type="button" class="button" onClick={() => void unsuspend()}>
-                            Lift the suspension
-                        </button>
-                    ) : (
-                        <button type="button" class="button button-danger" onClick={open('suspend')}>
-                            Suspend
-                        </button>
-                    ))}
                 {mayChange(principal, 'users.impersonate') &&
                     user.kind === 'member' &&
                     user.status === 'active' && (
@@ -331,11 +321,6 @@ function Actions(props: Shown & { open: (action: Action) => () => void }) {
                         Export personal data
                     </a>
                 )}
-                {suspends && isStaff(principal) && (
-                    <button type="button" class="button button-danger" onClick={open('erase')}>
-                        Erase personal data
-                    </button>
-                )}
                 {may(principal, 'audit.read') && (
                     <a class="button" href={`#/audit?target=${user.id}`}>
                         What was done to this account
@@ -345,6 +330,21 @@ function Actions(props: Shown & { open: (action: Action) => () => void }) {
                     <a class="button" href={`#/audit?actor=${user.id}`}>
                         What this account did
                     </a>
+                )}
+                {suspends &&
+                    (user.status === 'suspended' ? (
+                        <button type="button" class="button" onClick={() => void unsuspend()}>
+                            Lift the suspension
+                        </button>
+                    ) : (
+                        <button type="button" class="button button-danger" onClick={open('suspend')}>
+                            Suspend
+                        </button>
+                    ))}
+                {suspends && isStaff(principal) && (
+                    <button type="button" class="button button-danger" onClick={open('erase')}>
+                        Erase personal data
+                    </button>
                 )}
             </div>
         </section>
@@ -390,8 +390,8 @@ function ImpersonateDialog({ user, close }: { user: UserDetail; close: () => voi
                     await post(`/v1/users/${user.id}/impersonate`, {
                         reason: entries.text('reason'),
                     });
-                    redirect({ page: 'home' });
                     await restoreSession();
+                    redirect({ page: 'home' });
                 }}
             >
                 <p>

@@ -1,5 +1,6 @@
 /** The directory of people: found by words and filters that are in the address. */
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import { actorOf, grantableRoles } from '../admin/grants';
 import { requestQuery } from '../admin/query';
 import type { RolesAnswer, UserItem } from '../admin/shapes';
@@ -10,10 +11,12 @@ import { ChoiceFilter, FilterBar, TextFilter } from '../components/filters';
 import { ImportDialog } from '../components/import-dialog';
 import { InviteDialog } from '../components/invite-dialog';
 import { PageFrame } from '../components/page';
+import { attempt, notify } from '../components/toast';
 import { fullTime, moment, roleName } from '../format/format';
 import { hrefOf } from '../route';
+import { download } from '../session/download';
 import { isStaff, may, mayChange, type Principal } from '../session/principal';
-import { useList, useResource } from '../session/resource';
+import { type List, useList, useResource } from '../session/resource';
 
 const staffRoles = ['owner', 'admin', 'ops', 'support', 'billing', 'viewer'];
 const partnerRoles = ['admin', 'manager', 'developer', 'viewer'];
@@ -68,6 +71,13 @@ const columns: readonly Column<UserItem>[] = [
     },
 ];
 
+/** The list that was asked for, or until it is here the one before: typing does not blank the page. */
+function useAnswered(list: List<UserItem>): List<UserItem> {
+    const last = useRef(list);
+    if (list.items.value || list.error.value) last.current = list;
+    return last.current;
+}
+
 function When({ at }: { at: number }) {
     return (
         <time dateTime={new Date(at).toISOString()} title={fullTime(at)}>
@@ -80,24 +90,28 @@ export function UsersPage({ principal }: { principal: Principal }) {
     const filters = useFilters<Name>(filterNames);
     const query = requestQuery(filterNames, filters.values.value, { limit: '50' });
     const users = useList<UserItem>(`/v1/users?${query}`);
+    const shown = useAnswered(users);
     const inviting = useSignal(false);
     const importing = useSignal(false);
     const assigns = mayChange(principal, 'roles.assign');
     const roles = useResource<RolesAnswer>(assigns ? '/v1/roles' : undefined);
+    const save = (): Promise<boolean> =>
+        attempt(async () => {
+            const file = requestQuery(filterNames, filters.values.peek(), { format: 'csv' });
+            if (await download(`/v1/users?${file}`, 'users.csv'))
+                notify('The file has only the first 5,000 of them: filter for the others.', 'bad');
+        });
     const filtered = Object.keys(filters.values.value).length > 0;
     return (
         <PageFrame
             title="Users"
+            busy={shown !== users}
             tools={
                 <>
                     {may(principal, 'export.csv') && (
-                        <a
-                            class="button"
-                            href={`/v1/users?${requestQuery(filterNames, filters.values.value, { format: 'csv' })}`}
-                            download="users.csv"
-                        >
+                        <button type="button" class="button" onClick={() => void save()}>
                             Export CSV
-                        </a>
+                        </button>
                     )}
                     {assigns && isStaff(principal) && (
                         <button
@@ -124,7 +138,7 @@ export function UsersPage({ principal }: { principal: Principal }) {
                 <Filters filters={filters} />
                 <DataTable
                     caption="Users"
-                    list={users}
+                    list={shown}
                     columns={columns}
                     rowKey={(user) => user.id}
                     rowAttributes={(user) => ({ 'data-user': user.id, 'data-status': user.status })}
@@ -171,7 +185,7 @@ function Filters({ filters }: { filters: FilterState<Name> }) {
             <TextFilter
                 label="Search"
                 type="search"
-                placeholder="Name, e-mail or id"
+                placeholder="Name or e-mail"
                 value={q}
                 change={(value) => filters.set('q', value)}
             />

@@ -30,7 +30,7 @@ export function messageOf(error: unknown): string {
     return error instanceof Error ? error.message : String(error);
 }
 
-async function problemOf(response: Response): Promise<HttpProblem> {
+export async function problemOf(response: Response): Promise<HttpProblem> {
     const body: unknown = await response.json().catch(() => undefined);
     const members = typeof body === 'object' && body !== null ? body : {};
     const text = (name: 'detail' | 'title' | 'reason' | 'field'): string => {
