@@ -324,7 +324,8 @@ BEGIN
     UPDATE app.invitations SET revoked_at = now()
     WHERE invited_by = v_user.user_id AND accepted_at IS NULL AND revoked_at IS NULL;
     SET CONSTRAINTS app.users_last_owner IMMEDIATE;
-    PERFORM app.audit('user.suspend', 'user', p_target, app.partner_about(v_user.user_id), '{"status": "active"}',
+    -- Why is for staff, so in no partner's trail.
+    PERFORM app.audit('user.suspend', 'user', p_target, NULL, '{"status": "active"}',
                       jsonb_build_object('status', 'suspended', 'reason', v_reason));
     RETURN app.user_details(v_user);
 END
@@ -346,7 +347,7 @@ BEGIN
     END IF;
     UPDATE app.users u SET status = 'active', suspended_reason = NULL, version = u.version + 1, updated_at = now()
     WHERE u.user_id = v_user.user_id RETURNING * INTO v_user;
-    PERFORM app.audit('user.unsuspend', 'user', p_target, app.partner_about(v_user.user_id),
+    PERFORM app.audit('user.unsuspend', 'user', p_target, NULL,
                       jsonb_build_object('status', 'suspended', 'reason', v_reason), '{"status": "active"}');
     RETURN app.user_details(v_user);
 END

@@ -3,7 +3,7 @@
 \ir include/send.psql
 \ir include/request.psql
 BEGIN;
-SELECT plan(142);
+SELECT plan(143);
 SELECT api.partner_create('TA', 'Tap A', NULL, NULL), api.partner_create('TB', 'Tap B', NULL, NULL);
 SELECT api.user_create('Olga', 'olga@example.com', 'owner', NULL, NULL), api.user_create('Otto', 'otto@example.com', 'owner', NULL, NULL),
        api.user_create('Ada', 'ada@example.com', 'admin', NULL, NULL), api.user_create('Opal', 'opal@example.com', 'ops', NULL, NULL),
@@ -117,6 +117,7 @@ SELECT is((SELECT count(*) FROM app.invitations WHERE token_hash = sha256('two''
 SELECT is(pg_temp.verdict('sue', 'user_suspend', pg_temp.user_id('Two'), '{"reason": "left"}'), '409 conflict', 'suspend: once');
 SELECT is(pg_temp.ask('sue', 'user_get', pg_temp.user_id('Two')) #>> '{body,suspended_reason}', 'left', 'suspend: staff read why');
 SELECT is(pg_temp.ask('ann', 'user_get', pg_temp.user_id('Two')) -> 'body' ? 'suspended_reason', false, 'suspend: the partner that he is');
+SELECT is_empty($$SELECT seq FROM app.audit_log WHERE partner_id IS NOT NULL AND canonical LIKE '%"left"%'$$, 'suspend: nor does its trail say why');
 SELECT is(pg_temp.names('sue', '{"status": "suspended"}'), 'Two', 'suspend: found by status');
 SELECT is(pg_temp.verdict('max', 'user_unsuspend', pg_temp.user_id('Two')), '403 forbidden', 'unsuspend: not by a manager');
 SELECT is(pg_temp.verdict('ann', 'user_unsuspend', pg_temp.user_id('Two')), '409 conflict', 'unsuspend: not by the partner what staff did');
