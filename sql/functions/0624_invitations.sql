@@ -217,8 +217,8 @@ DECLARE
 BEGIN
     IF jsonb_typeof(p_body -> 'rows') IS DISTINCT FROM 'array' OR jsonb_array_length(p_body -> 'rows') = 0 THEN
         PERFORM app.fail(400, 'required', 'expected lines with email,name,partner,role', 'rows');
-    ELSIF jsonb_array_length(p_body -> 'rows') > 1000 THEN
-        PERFORM app.fail(400, 'too_many', 'at most 1000 lines', 'rows');
+    ELSIF jsonb_array_length(p_body -> 'rows') > 200 THEN
+        PERFORM app.fail(400, 'too_many', 'at most 200 lines at a time', 'rows');
     END IF;
     BEGIN
         v_rows := app.import_rows(p_body -> 'rows');
