@@ -92,6 +92,9 @@ static void write_total(const struct counters *counters, struct buffer *out)
                        counters->redis_reconnects);
     prometheus_counter(out, "mh_ingest_key_lookups_total", "API keys read from Postgres",
                        counters->key_lookups);
+    prometheus_counter(out, "mh_ingest_password_hashes_total",
+                       "Argon2id hashes computed, for right passwords and wrong ones",
+                       counters->password_hashes);
     prometheus_histogram_write(out, &counters->request_seconds);
     prometheus_histogram_write(out, &counters->commit_seconds);
     prometheus_histogram_write(out, &counters->batch_events);

@@ -38,6 +38,7 @@ struct counters {
     uint64_t requests_log_dropped; /* rows of api_requests */
     uint64_t postgres_reconnects, redis_reconnects;
     uint64_t key_lookups;
+    uint64_t password_hashes; /* computed, of known people or not */
     struct prometheus_histogram request_seconds, commit_seconds, batch_events;
 };
 

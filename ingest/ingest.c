@@ -225,7 +225,8 @@ static int open_local(struct ingest *ingest)
     events_limits_init(ingest);
     ingest->sign_ins = rate_table_new(0, 0, SIGN_IN_ADDRESSES);
     ingest->sign_in_users = rate_table_new(0, 0, SIGN_IN_ADDRESSES);
-    ingest->passwords = passwords_new(&ingest->process.loop, PASSWORD_JOBS);
+    ingest->passwords =
+        passwords_new(&ingest->process.loop, PASSWORD_JOBS, &ingest->counters->password_hashes);
     ingest->messages = rate_table_new(0, 0, MESSAGE_USERS);
     set_rates(ingest);
     int error = read_token_secret(ingest);

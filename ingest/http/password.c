@@ -33,6 +33,7 @@ struct passwords {
     uv_loop_t *loop;
     struct list waiting, running;
     unsigned job_count, running_count, max_jobs;
+    uint64_t *computed;
     bool closing;
     void (*on_closed)(void *owner);
     void *closed_owner;
@@ -83,6 +84,8 @@ static void on_worked(uv_work_t *work, int status)
     struct job *job = work->data;
     struct passwords *passwords = job->passwords;
     passwords->running_count--;
+    if (!status)
+        ++*passwords->computed;
     job_finish(job, status ? -ECANCELED : job->error);
     job_free(job);
     run_waiting(passwords);
@@ -146,11 +149,12 @@ int password_check(const char *password)
     return length < PASSWORD_MIN_BYTES ? -EINVAL : 0;
 }
 
-struct passwords *passwords_new(uv_loop_t *loop, unsigned max_jobs)
+struct passwords *passwords_new(uv_loop_t *loop, unsigned max_jobs, uint64_t *computed)
 {
     struct passwords *passwords = memory_zalloc(sizeof(*passwords));
     passwords->loop = loop;
     passwords->max_jobs = max_jobs;
+    passwords->computed = computed;
     list_init(&passwords->waiting);
     list_init(&passwords->running);
     return passwords;

@@ -4,6 +4,7 @@
 #define MH_INGEST_PASSWORD_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include "shared/base/base.h"
@@ -20,7 +21,8 @@ typedef void password_done(void *owner, int error, const char *hash);
 
 /* Whether it may become one's password: 0, -EINVAL (too short) or -E2BIG. */
 MUST_CHECK int password_check(const char *password);
-struct passwords *passwords_new(uv_loop_t *loop, unsigned max_jobs);
+/* *computed, which outlives it, counts hashes. */
+struct passwords *passwords_new(uv_loop_t *loop, unsigned max_jobs, uint64_t *computed);
 /* 0, or -ENOBUFS when too many wait, or -EINVAL for a password that is too long; then on_done is
  * not called. The password is copied, and wiped as soon as it was used. */
 MUST_CHECK int passwords_hash(struct passwords *passwords, const char *password,

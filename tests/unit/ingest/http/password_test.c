@@ -35,7 +35,8 @@ static void test_right_and_wrong(void **state)
 {
     (void)state;
     bool closed = false;
-    struct passwords *passwords = passwords_new(&loop, 8);
+    uint64_t computed = 0;
+    struct passwords *passwords = passwords_new(&loop, 8, &computed);
     struct outcome made = {WAITING, ""}, right = made, wrong = made, nobody = made;
     assert_int_equal(passwords_hash(passwords, "correct horse", on_done, &made), 0);
     uv_run(&loop, UV_RUN_DEFAULT);
@@ -49,6 +50,7 @@ static void test_right_and_wrong(void **state)
     assert_int_equal(right.error, 0);
     assert_int_equal(wrong.error, -EACCES);
     assert_int_equal(nobody.error, -EACCES);
+    assert_int_equal(computed, 4);
     passwords_close(passwords, on_closed, &closed);
     assert_true(closed);
 }
@@ -57,7 +59,8 @@ static void test_bound_and_end(void **state)
 {
     (void)state;
     bool closed = false;
-    struct passwords *passwords = passwords_new(&loop, 4);
+    uint64_t computed = 0;
+    struct passwords *passwords = passwords_new(&loop, 4, &computed);
     struct outcome outcomes[5];
     for (int i = 0; i < 5; i++) {
         outcomes[i] = (struct outcome){WAITING, ""};
