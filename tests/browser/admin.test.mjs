@@ -215,6 +215,36 @@ test('people come from a CSV file: tried first, then for good', async () => {
     await context.close();
 });
 
+test('a person is noted, exported, and erased when his name is typed', async () => {
+    const eve = await stack.user({ name: 'Eve Erased', partner: 'BETA', role: 'viewer' });
+    const { page, context, seen } = await signIn(stack, browser, users.owner);
+    await page.goto(`${stack.ingestUrl}/#/users/${eve}`);
+    await page.getByLabel('Notes about this account').fill('Calls on Mondays');
+    await page.getByRole('button', { name: 'Save the notes' }).click();
+    await shows(page.locator('.toasts'), 'The notes are saved');
+    const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('link', { name: 'Export personal data' }).click(),
+    ]);
+    const { user } = JSON.parse(await fs.readFile(await download.path(), 'utf8'));
+    assert.equal(user.id, eve);
+    assert.equal(user.notes, 'Calls on Mondays');
+
+    await page.getByRole('button', { name: 'Erase personal data' }).click();
+    await dialog(page).getByLabel(/^Type/).fill('Eve');
+    await dialog(page).getByRole('button', { name: 'Erase for good' }).click();
+    await shows(dialog(page), 'This is not the name');
+    await dialog(page).getByLabel(/^Type/).fill('Eve Erased');
+    await dialog(page).getByRole('button', { name: 'Erase for good' }).click();
+    await shows(page.locator('.toasts'), 'The personal data is erased');
+    const [[name, notes]] = await stack.sql(
+        `SELECT name, coalesce(notes, '') FROM app.users WHERE public_id = '${eve}'`,
+    );
+    assert.ok(!name.includes('Eve') && notes === '', `${name} ${notes}`);
+    assert.deepEqual(seen.errors, []);
+    await context.close();
+});
+
 test('an invitation\'s link is shown once', async () => {
     const { page, context, seen } = await signIn(stack, browser, users.owner);
     await goTo(page, 'Users');
