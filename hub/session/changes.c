@@ -28,9 +28,9 @@ static struct change *find(const struct changes *changes, const char *user)
     return change;
 }
 
-static void drop_oldest(struct changes *changes)
+static void drop(struct changes *changes, struct change *change)
 {
-    struct change *change = LIST_ITEM(changes->by_age.next, struct change, age);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what is in the list is in the table */
     HASH_DELETE(hh, changes->by_user, change);
     list_remove(&change->age);
     changes->count--;
@@ -39,8 +39,8 @@ static void drop_oldest(struct changes *changes)
 
 void changes_done(struct changes *changes)
 {
-    while (changes->count)
-        drop_oldest(changes);
+    LIST_FOR_EACH(link, next, &changes->by_age)
+    drop(changes, LIST_ITEM(link, struct change, age));
 }
 
 void changes_reset(struct changes *changes)
@@ -57,10 +57,10 @@ void changes_reach_back(struct changes *changes, int64_t since_ms)
 static struct change *add(struct changes *changes, const char *user)
 {
     if (changes->count == CHANGES_MAX_USERS) {
-        const struct change *oldest = LIST_ITEM(changes->by_age.next, struct change, age);
+        struct change *oldest = LIST_ITEM(changes->by_age.next, struct change, age);
         if (changes->since_ms <= oldest->at_ms)
             changes->since_ms = oldest->at_ms + 1;
-        drop_oldest(changes);
+        drop(changes, oldest);
     }
     struct change *change = memory_zalloc(sizeof(*change));
     (void)snprintf(change->user, sizeof(change->user), "%s", user);
@@ -97,11 +97,12 @@ void changes_forget(struct changes *changes, int64_t now_ms)
     int64_t since_ms = now_ms - CHANGES_KEEP_MS;
     if (changes->since_ms < since_ms)
         changes->since_ms = since_ms;
-    while (changes->count) {
-        const struct change *oldest = LIST_ITEM(changes->by_age.next, struct change, age);
+    LIST_FOR_EACH(link, next, &changes->by_age)
+    {
+        struct change *oldest = LIST_ITEM(link, struct change, age);
         if (oldest->at_ms + CHANGES_SKEW_MS >= since_ms)
             break;
-        drop_oldest(changes);
+        drop(changes, oldest);
     }
 }
 

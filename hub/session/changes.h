@@ -11,7 +11,7 @@
 #include "shared/base/list.h"
 
 /* A token's usual life, and the time that clocks may differ. */
-#define CHANGES_KEEP_MS (15 * 60 * 1000)
+#define CHANGES_KEEP_MS (INT64_C(15) * 60 * 1000)
 #define CHANGES_SKEW_MS 5000
 #define CHANGES_MAX_USERS 50000
 

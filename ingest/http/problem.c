@@ -58,12 +58,9 @@ void http_problem(struct http_request *request, enum reason reason, const char *
 static const struct {
     const char *reason, *title;
 } access_reasons[] = {
-    {"required", "A required field is missing"},
-    {"forbidden", "Not allowed"},
-    {"too_short", "A field is too short"},
-    {"invalid_csv", "Not a valid table"},
-    {"code_invalid", "The code is not right"},
-    {"step_up", "Confirm who you are first"},
+    {"required", "A required field is missing"}, {"forbidden", "Not allowed"},
+    {"too_short", "A field is too short"},       {"invalid_csv", "Not a valid table"},
+    {"code_invalid", "The code is not right"},   {"step_up", "Confirm who you are first"},
     {"last_owner", "The last owner stays"},
 };
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { startStack, until } from '../flow/harness.mjs';
-import { launch, live, openPage, overflow, shows, signIn } from './browser.mjs';
+import { launch, live, manySignIns, openPage, overflow, shows, signIn } from './browser.mjs';
 
 const password = 'four quiet birds on a wire';
 let stack;
@@ -14,7 +14,7 @@ let admin;
 let dev;
 
 before(async () => {
-    stack = await startStack({ partners: ['ALPHA', 'BETA'] });
+    stack = await startStack({ partners: ['ALPHA', 'BETA'], ingest: manySignIns });
     browser = await launch();
     const user = await stack.user({ name: 'Ann Admin', partner: 'ALPHA', role: 'admin' });
     admin = await signIn(stack, browser, user);

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { startStack } from '../flow/harness.mjs';
-import { launch, live, overflow, shows, signIn } from './browser.mjs';
+import { launch, live, manySignIns, overflow, shows, signIn } from './browser.mjs';
 
 let stack;
 let browser;
 const users = {};
 
 before(async () => {
-    stack = await startStack();
+    stack = await startStack({ ingest: manySignIns });
     browser = await launch();
     users.owner = await stack.user({ name: 'Ada Owner', staff: 'owner' });
     users.viewer = await stack.user({ name: 'Vic Viewer', staff: 'viewer' });

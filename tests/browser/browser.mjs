@@ -8,6 +8,9 @@ import { chromium } from 'playwright-core';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const dist = path.resolve(here, '../../web-client/dist/index.html');
 
+/** Of ingest: a test signs in more often than a person would. */
+export const manySignIns = { sign_in_rate: 1000 };
+
 export async function launch() {
     if (!fs.existsSync(dist))
         throw new Error('web-client/dist is missing: npm ci && npm run build in web-client');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { metric } from '../flow/hub_raw.mjs';
 import { startStack, until } from '../flow/harness.mjs';
-import { kpi, launch, live, openPage, overflow, shows, signIn } from './browser.mjs';
+import { kpi, launch, live, manySignIns, openPage, overflow, shows, signIn } from './browser.mjs';
 
 const clock = String.raw`\d\d:\d\d:\d\d`;
 
@@ -12,7 +12,7 @@ let stack;
 let browser;
 
 before(async () => {
-    stack = await startStack({ hub: { heartbeat: '1s' } });
+    stack = await startStack({ hub: { heartbeat: '1s' }, ingest: manySignIns });
     browser = await launch();
 });
 

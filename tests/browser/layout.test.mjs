@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startStack } from '../flow/harness.mjs';
-import { kpi, launch, live, overflow, shows, signIn } from './browser.mjs';
+import { kpi, launch, live, manySignIns, overflow, shows, signIn } from './browser.mjs';
 
 let stack;
 let browser;
 let owner;
 
 before(async () => {
-    stack = await startStack();
+    stack = await startStack({ ingest: manySignIns });
     browser = await launch();
     owner = await stack.user({ name: 'Ada Owner', staff: 'owner' });
     const long = 'a-job-with-a-rather-long-name-that-does-not-fit-anywhere-0123456789';

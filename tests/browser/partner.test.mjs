@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startStack } from '../flow/harness.mjs';
-import { kpi, launch, live, shows, signIn } from './browser.mjs';
+import { kpi, launch, live, manySignIns, shows, signIn } from './browser.mjs';
 
 let stack;
 let browser;
 const canaries = /OTHERCO|Otherwise Studio|canary-job|canary-model|canary prompt|canary-user/;
 
 before(async () => {
-    stack = await startStack({ partners: ['ALPHA'] });
+    stack = await startStack({ partners: ['ALPHA'], ingest: manySignIns });
     browser = await launch();
     await stack.partner('OTHERCO', 'Otherwise Studio');
     await postCanary('canary-job-1');

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startStack } from '../flow/harness.mjs';
-import { kpi, launch, live, openPage, shows, signIn } from './browser.mjs';
+import { kpi, launch, live, manySignIns, openPage, shows, signIn } from './browser.mjs';
 
 let stack;
 let browser;
 
 before(async () => {
     // Tokens as short as they may be: every test here outlives one.
-    stack = await startStack({ ingest: { token_ttl: '10s' } });
+    stack = await startStack({ ingest: { ...manySignIns, token_ttl: '10s' } });
     browser = await launch();
 });
 
