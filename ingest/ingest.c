@@ -13,6 +13,8 @@
 #include "shared/base/time.h"
 
 #define CONTROL_LINKS 2
+#define ACCESS_LINKS 2
+#define ACCESS_QUEUE 128
 #define CONTROL_QUEUE 512
 #define BACKGROUND_QUEUE 8
 #define REJECTS_QUEUE 20000
@@ -26,12 +28,12 @@
 /* A worker that finds no Postgres takes connections all the same after this, to say so. */
 #define LISTEN_LATEST_US (INT64_C(5) * 1000 * 1000)
 
-/* Both halves: a server that accepts and never answers takes the links down one after the other,
+/* All of them: a server that accepts and never answers takes the links down one after the other,
  * and the lanes may have nothing to ask. */
 static bool postgres_up(const struct ingest *ingest)
 {
     return batcher_lanes_up(ingest->batcher) == (unsigned)ingest->settings.lanes &&
-           pg_pool_up(ingest->control);
+           pg_pool_up(ingest->control) && pg_pool_up(ingest->access);
 }
 
 bool ingest_ready(const struct ingest *ingest)
@@ -106,6 +108,11 @@ static int open_storage(struct ingest *ingest)
                                       .max_queue = CONTROL_QUEUE,
                                       .on_state = on_control_state,
                                       .owner = ingest};
+    struct pg_link_options access = {.dsn = settings->database,
+                                     .name = "metrics-ingest access",
+                                     .max_queue = ACCESS_QUEUE,
+                                     .on_state = on_control_state,
+                                     .owner = ingest};
     struct pg_link_options background = {.dsn = settings->database,
                                          .name = "metrics-ingest background",
                                          .max_queue = BACKGROUND_QUEUE,
@@ -121,6 +128,8 @@ static int open_storage(struct ingest *ingest)
                                       .on_feed = on_feed,
                                       .owner = ingest};
     int error = pg_pool_open(loop, &control, CONTROL_LINKS, &ingest->control);
+    if (!error)
+        error = pg_pool_open(loop, &access, ACCESS_LINKS, &ingest->access);
     if (!error)
         error = pg_link_open(loop, &background, &ingest->background);
     if (!error)
@@ -256,9 +265,10 @@ static void on_timer_closed(uv_handle_t *handle)
 
 static void ingest_close(struct ingest *ingest)
 {
-    const void *const parts[] = {ingest->batcher,     ingest->control,   ingest->background,
-                                 ingest->maintenance, ingest->key_watch, ingest->request_log,
-                                 ingest->key_usage,   ingest->publisher, ingest->passwords};
+    const void *const parts[] = {ingest->batcher,     ingest->control,     ingest->access,
+                                 ingest->background,  ingest->maintenance, ingest->key_watch,
+                                 ingest->request_log, ingest->key_usage,   ingest->publisher,
+                                 ingest->passwords};
     ingest->closing_parts = 3; /* the two timers and, if it came up, the server */
     for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
         ingest->closing_parts += parts[i] != NULL;
@@ -268,6 +278,8 @@ static void ingest_close(struct ingest *ingest)
         passwords_close(ingest->passwords, on_part_closed, ingest);
     if (ingest->control)
         pg_pool_close(ingest->control, on_part_closed, ingest);
+    if (ingest->access)
+        pg_pool_close(ingest->access, on_part_closed, ingest);
     if (ingest->background)
         pg_link_close(ingest->background, on_part_closed, ingest);
     if (ingest->maintenance)

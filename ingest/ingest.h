@@ -33,7 +33,8 @@ struct ingest {
     struct workers *workers;   /* of which this is one */
     struct counters *counters; /* in this worker's slot */
 
-    struct pg_pool *control;    /* keys, sessions, rejects: short queries that requests wait for */
+    struct pg_pool *control; /* keys, sessions, rejects: short queries that requests wait for */
+    struct pg_pool *access;  /* what signed-in people ask for: may be long, and holds up no event */
     struct pg_link *background; /* maintenance, request log, use of keys */
     struct batcher *batcher;
     struct rejects *rejects;

@@ -214,7 +214,7 @@ static void ask(struct access_call *call)
         .owner = call,
         .timeout_ms = request->route->flags & ACCESS_CSV ? IMPORT_TIMEOUT_MS : QUERY_TIMEOUT_MS,
     };
-    int error = pg_pool_query(call->ingest->control, &query);
+    int error = pg_pool_query(call->ingest->access, &query);
     if (error)
         http_problem(request, REASON_UNAVAILABLE,
                      error == -ENOBUFS ? "too many requests wait for the database"

@@ -2,11 +2,15 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, before, beforeEach, test } from 'node:test';
+import { ask, closeAgent, signIn } from './access.mjs';
 import { startStack, until } from './harness.mjs';
 
 let stack;
 before(async () => (stack = await startStack()));
-after(() => stack?.close());
+after(() => {
+    closeAgent();
+    return stack?.close();
+});
 
 const ready = async () => (await fetch(`${stack.ingestUrl}/readyz`)).ok;
 beforeEach(() => until(ready, 'ingest to be ready', 30_000));
@@ -54,12 +58,13 @@ async function assertStored(ids) {
     assert.ok([...stored.values()].every((count) => count === '1'), 'stored twice');
 }
 
-/** Holds what every commit of ALPHA needs; resolves with the function that lets go. */
-async function hold() {
+const ofAlpha = "SELECT 1 FROM app.channel_head WHERE channel = 'feed:partner:ALPHA' FOR UPDATE";
+
+/** Holds what that locks, to begin with what every commit of ALPHA needs; resolves with the function that lets go. */
+async function hold(lock = ofAlpha) {
     const sleeping = "state = 'active' AND wait_event = 'PgSleep'";
     const holder = stack.sql(
-        `BEGIN; SELECT 1 FROM app.channel_head WHERE channel = 'feed:partner:ALPHA' FOR UPDATE;
-         SELECT pg_sleep(600)`,
+        `BEGIN; ${lock}; SELECT pg_sleep(600)`,
     ).catch(() => {});
     await until(
         async () => Number((await stack.sql(`SELECT count(*) FROM pg_stat_activity WHERE ${sleeping}`))[0][0]) > 0,
@@ -70,6 +75,11 @@ async function hold() {
         await holder;
     };
 }
+
+/** Resolves when so many queries of ingest wait for a lock. */
+const waiting = (count) => until(async () => Number((await stack.sql(
+    `SELECT count(*) FROM pg_stat_activity WHERE usename = 'mh_ingest' AND wait_event_type = 'Lock'`,
+))[0][0]) >= count, `${count} queries that wait`);
 
 test('Postgres dies under load: 503 meanwhile, all that was acknowledged is there', async () => {
     const traffic = load();
@@ -148,9 +158,7 @@ test('a lock in Postgres fills the queue: 503, and the rest commits when it goes
         return status;
     };
     const first = post(0);
-    await until(async () => Number((await stack.sql(
-        `SELECT count(*) FROM pg_stat_activity WHERE usename = 'mh_ingest' AND wait_event_type = 'Lock'`,
-    ))[0][0]) > 0, 'the commit that waits');
+    await waiting(1);
     const posts = Array.from({ length: 40 }, (_, n) => post(n + 1));
     await until(() => refused === 20, 'the refusals');
     await release();
@@ -160,6 +168,19 @@ test('a lock in Postgres fills the queue: 503, and the rest commits when it goes
         `SELECT count(*) FROM app.generation_events WHERE job_key LIKE 'queue-%'`,
     );
     assert.equal(Number(stored), statuses.filter((status) => status === 200).length);
+});
+
+test('what people ask for holds up no event, nor the look-up of its key', async () => {
+    const cookie = await signIn(stack, await stack.user({ staff: 'owner' }));
+    const key = await stack.key('BETA'); // not in the cache
+    const release = await hold('LOCK TABLE app.audit_log');
+    const changes = Array.from({ length: 5 }, (_, n) =>
+        ask(stack, 'PATCH', '/v1/me', { cookie, body: { name: `Olga ${n}` } }));
+    await waiting(2);
+    const { status } = await stack.post('BETA', [stack.event('requested', 'meanwhile')], { key });
+    assert.equal(status, 200);
+    await release();
+    for (const change of await Promise.all(changes)) assert.equal(change.status, 200, change.text);
 });
 
 test('SIGTERM: what was accepted is answered, the process ends cleanly', async () => {
