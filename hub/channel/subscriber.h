@@ -22,6 +22,8 @@ struct subscriber_ops {
     /* The view's stream broke off: another epoch. Detached; subscribe again. */
     void (*reset)(struct subscriber *subscriber);
     void (*publication)(struct subscriber *subscriber, struct batch *batch);
+    /* Its turn comes soon, in steps 0 and 1: fetches what it will touch. May be NULL. */
+    void (*approach)(const struct subscriber *subscriber, unsigned step);
 };
 
 struct subscriber {

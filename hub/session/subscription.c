@@ -162,6 +162,17 @@ static bool leave_out(struct subscription *subscription, const struct batch *bat
     return true;
 }
 
+static void on_approach(const struct subscriber *subscriber, unsigned step)
+{
+    const struct session *session =
+        CONTAINER_OF((struct subscriber *)(uintptr_t)subscriber, struct subscription, subscriber)
+            ->session;
+    if (step == 0)
+        __builtin_prefetch(session);
+    else
+        __builtin_prefetch(session->writer.transport);
+}
+
 static void on_publication(struct subscriber *subscriber, struct batch *batch)
 {
     struct subscription *subscription = of_subscriber(subscriber);
@@ -172,8 +183,11 @@ static void on_publication(struct subscriber *subscriber, struct batch *batch)
     session_publish(session, session->form->batch(subscriber->view, batch));
 }
 
-static const struct subscriber_ops ops = {
-    .ready = on_ready, .absent = on_absent, .reset = on_reset, .publication = on_publication};
+static const struct subscriber_ops ops = {.ready = on_ready,
+                                          .absent = on_absent,
+                                          .reset = on_reset,
+                                          .publication = on_publication,
+                                          .approach = on_approach};
 
 /* ---- life ---- */
 
