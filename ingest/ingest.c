@@ -265,10 +265,10 @@ static void on_timer_closed(uv_handle_t *handle)
 
 static void ingest_close(struct ingest *ingest)
 {
-    const void *const parts[] = {ingest->batcher,     ingest->control,     ingest->access,
-                                 ingest->background,  ingest->maintenance, ingest->key_watch,
-                                 ingest->request_log, ingest->key_usage,   ingest->publisher,
-                                 ingest->passwords};
+    const void *const parts[] = {ingest->batcher,     ingest->control,      ingest->access,
+                                 ingest->background,  ingest->maintenance,  ingest->key_watch,
+                                 ingest->request_log, ingest->key_usage,    ingest->publisher,
+                                 ingest->passwords,   ingest->access_expiry};
     ingest->closing_parts = 3; /* the two timers and, if it came up, the server */
     for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
         ingest->closing_parts += parts[i] != NULL;
@@ -286,6 +286,8 @@ static void ingest_close(struct ingest *ingest)
         maintenance_close(ingest->maintenance, on_part_closed, ingest);
     if (ingest->key_watch)
         key_watch_close(ingest->key_watch, on_part_closed, ingest);
+    if (ingest->access_expiry)
+        access_expiry_close(ingest->access_expiry, on_part_closed, ingest);
     if (ingest->publisher)
         publisher_close(ingest->publisher, on_part_closed, ingest);
     if (ingest->request_log)
@@ -397,6 +399,9 @@ int ingest_open(struct ingest *ingest)
         error = key_watch_open(&ingest->process.loop, ingest->control, ingest->keys,
                                &ingest->key_watch);
     }
+    if (!error)
+        error = access_expiry_open(&ingest->process.loop, ingest->control, ingest->publisher,
+                                   &ingest->access_expiry);
     if (!error) {
         error = open_server(ingest);
     }

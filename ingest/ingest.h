@@ -18,6 +18,7 @@
 #include "ingest/http/server.h"
 #include "ingest/ingest_settings.h"
 #include "ingest/publish/publisher.h"
+#include "ingest/timers/access_expiry.h"
 #include "ingest/timers/key_usage.h"
 #include "ingest/timers/key_watch.h"
 #include "ingest/timers/maintenance.h"
@@ -43,6 +44,7 @@ struct ingest {
     struct request_log *request_log;
     struct keys *keys;
     struct key_watch *key_watch;
+    struct access_expiry *access_expiry;
     struct key_usage *key_usage;
     struct rate_table *sign_ins, *sign_in_users, *messages;
     struct passwords *passwords;

@@ -152,26 +152,52 @@ LANGUAGE sql SET search_path = '' AS $$
     FROM app.users u WHERE u.user_id = ANY (p_users) HAVING count(*) > 0
 $$;
 
--- However the change came about: over HTTP, by metricsctl, by hand.
+-- However the change came about: over HTTP, by metricsctl, by hand; one row of the log per statement.
+-- Threads follow their participants' memberships and custom roles.
 CREATE OR REPLACE FUNCTION app.on_access_changed() RETURNS trigger
 LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+    v_users      int[];
+    v_in_threads int[]; -- of these, who may take part in other threads now
 BEGIN
-    IF TG_TABLE_NAME = 'partners' THEN
-        PERFORM app.access_changed(array_agg(m.user_id)) FROM app.memberships m WHERE m.partner_id = NEW.partner_id;
-    ELSIF TG_TABLE_NAME = 'custom_roles' THEN
-        PERFORM app.access_changed(array_agg(x.user_id)), app.threads_touch(
-            (SELECT array_agg(p.thread_id) FROM app.thread_participants p WHERE p.user_id = ANY (array_agg(x.user_id))))
-        FROM (SELECT user_id FROM app.memberships WHERE custom_role_id = OLD.custom_role_id
-              UNION SELECT user_id FROM app.users WHERE custom_role_id = OLD.custom_role_id) x;
-    ELSIF TG_TABLE_NAME = 'users' THEN -- and those through whose eyes he looks
-        PERFORM app.access_changed(NEW.user_id || ARRAY(SELECT s.user_id FROM app.sessions s
-                                                        WHERE s.impersonator_id = NEW.user_id AND s.revoked_at IS NULL));
-        IF OLD.custom_role_id IS DISTINCT FROM NEW.custom_role_id THEN
-            PERFORM app.threads_touch(array_agg(p.thread_id)) FROM app.thread_participants p
-            WHERE p.user_id = NEW.user_id;
+    CASE TG_TABLE_NAME
+    WHEN 'memberships' THEN
+        CASE TG_OP
+        WHEN 'INSERT' THEN v_users := ARRAY(SELECT n.user_id FROM new_rows n);
+        WHEN 'DELETE' THEN v_users := ARRAY(SELECT o.user_id FROM old_rows o);
+        ELSE v_users := ARRAY(SELECT o.user_id FROM old_rows o UNION SELECT n.user_id FROM new_rows n);
+        END CASE;
+        v_in_threads := v_users;
+    WHEN 'sessions' THEN
+        v_users := ARRAY(SELECT n.user_id FROM new_rows n JOIN old_rows o USING (session_hash)
+                         WHERE o.revoked_at IS NULL AND n.revoked_at IS NOT NULL);
+    WHEN 'users' THEN -- and those through whose eyes he looks
+        v_users := ARRAY(SELECT n.user_id FROM new_rows n JOIN old_rows o USING (user_id)
+                         WHERE (o.status, o.staff_role, o.custom_role_id, o.name)
+                               IS DISTINCT FROM (n.status, n.staff_role, n.custom_role_id, n.name));
+        v_in_threads := ARRAY(SELECT n.user_id FROM new_rows n JOIN old_rows o USING (user_id)
+                              WHERE o.custom_role_id IS DISTINCT FROM n.custom_role_id);
+        IF v_users <> '{}' THEN
+            v_users := v_users || ARRAY(SELECT s.user_id FROM app.sessions s
+                                        WHERE s.impersonator_id = ANY (v_users) AND s.revoked_at IS NULL);
         END IF;
-    ELSE
-        PERFORM app.access_changed(ARRAY[coalesce(NEW.user_id, OLD.user_id)]);
+    WHEN 'partners' THEN
+        v_users := ARRAY(SELECT m.user_id FROM new_rows n JOIN old_rows o USING (partner_id)
+                         JOIN app.memberships m USING (partner_id) WHERE o.status <> n.status);
+    WHEN 'custom_roles' THEN
+        v_users := ARRAY(SELECT u.user_id FROM new_rows n JOIN old_rows o USING (custom_role_id)
+                         CROSS JOIN LATERAL (SELECT m.user_id FROM app.memberships m WHERE m.custom_role_id = n.custom_role_id
+                                             UNION ALL
+                                             SELECT u.user_id FROM app.users u WHERE u.custom_role_id = n.custom_role_id) u
+                         WHERE o.permissions <> n.permissions);
+        v_in_threads := v_users;
+    END CASE;
+    IF v_users <> '{}' THEN
+        PERFORM app.access_changed(v_users);
+    END IF;
+    IF v_in_threads <> '{}' THEN
+        PERFORM app.threads_touch(array_agg(p.thread_id)) FROM app.thread_participants p
+        WHERE p.user_id = ANY (v_in_threads);
     END IF;
     RETURN NULL;
 END
@@ -330,19 +356,19 @@ DECLARE
     w record;
     f record;
 BEGIN
+    -- Rows of a statement can be had by triggers of one event each, without a list of columns.
     FOR w IN SELECT * FROM (VALUES
-        ('users', 'UPDATE OF status, staff_role, custom_role_id, name',
-         'OLD.status IS DISTINCT FROM NEW.status OR OLD.staff_role IS DISTINCT FROM NEW.staff_role'
-         ' OR OLD.custom_role_id IS DISTINCT FROM NEW.custom_role_id OR OLD.name IS DISTINCT FROM NEW.name'),
-        ('partners', 'UPDATE OF status', 'OLD.status IS DISTINCT FROM NEW.status'),
-        ('custom_roles', 'UPDATE OF permissions', 'OLD.permissions IS DISTINCT FROM NEW.permissions'),
-        ('memberships', 'INSERT OR UPDATE OR DELETE', 'true'),
-        ('sessions', 'UPDATE OF revoked_at', 'OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL'))
-        w (name, event, condition)
+        ('users', 'UPDATE', 'OLD TABLE AS old_rows NEW TABLE AS new_rows'),
+        ('partners', 'UPDATE', 'OLD TABLE AS old_rows NEW TABLE AS new_rows'),
+        ('custom_roles', 'UPDATE', 'OLD TABLE AS old_rows NEW TABLE AS new_rows'),
+        ('sessions', 'UPDATE', 'OLD TABLE AS old_rows NEW TABLE AS new_rows'),
+        ('memberships', 'INSERT', 'NEW TABLE AS new_rows'),
+        ('memberships', 'UPDATE', 'OLD TABLE AS old_rows NEW TABLE AS new_rows'),
+        ('memberships', 'DELETE', 'OLD TABLE AS old_rows')) w (name, event, rows)
     LOOP
-        EXECUTE format('DROP TRIGGER IF EXISTS access_changed ON app.%I', w.name);
-        EXECUTE format('CREATE TRIGGER access_changed AFTER %s ON app.%I FOR EACH ROW WHEN (%s)'
-                       ' EXECUTE FUNCTION app.on_access_changed()', w.event, w.name, w.condition);
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON app.%I REFERENCING %s FOR EACH STATEMENT'
+                       ' EXECUTE FUNCTION app.on_access_changed()',
+                       'access_' || lower(w.event), w.event, w.name, w.rows);
     END LOOP;
     FOR f IN SELECT p.oid::regprocedure AS name, p.pronamespace::regnamespace::text AS schema FROM pg_catalog.pg_proc p
              WHERE p.pronamespace = 'app'::regnamespace

@@ -12,7 +12,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' SET jit = off AS $$
                     jsonb_build_object('user', u.public_id, 'name', u.name, 'session', q.session,
                                        'expires_ms', 253402300799000)
                     || app.access_json(u.user_id, false) END::text,
-           CASE WHEN u.status IS DISTINCT FROM 'active' THEN 'suspended' WHEN s.revoked_at IS NOT NULL THEN 'signed_out'
+           CASE WHEN u.status IS DISTINCT FROM 'active' THEN 'suspended' WHEN s.revoked_at < s.expires_at THEN 'signed_out'
                 WHEN s.expires_at <= now() THEN 'expired' ELSE 'revoked' END
     FROM (SELECT DISTINCT t.session, t.user_id FROM unnest(p_sessions, p_users) t (session, user_id)) q
     LEFT JOIN app.users u ON u.public_id = q.user_id

@@ -14,7 +14,7 @@ before(async () => {
     // The poll comes too late for anything here: what is seen in time was published.
     stack = await startStack({
         hub: { workers: WORKERS, poll_interval: '60s', max_commands: 200 },
-        ingest: { sign_in_rate: 1000 },
+        ingest: { sign_in_rate: 1000, workers: 2 },
     });
     owner = await stack.user({ name: 'Olga Owner', staff: 'owner' });
     ownerCookie = await signIn(owner);
@@ -256,6 +256,50 @@ test('a session that ends by SQL alone ends on the socket', async () => {
     assert.ok(all.every((one) => one.ended.code === 3505));
 });
 
+test('a membership and a session end by their time, at every hub, once in the trail', async () => {
+    const { user, cookie } = await member('ALPHA', 'manager', 'Tim');
+    const roles = (...memberships) => ask('PUT', `/v1/users/${user}/roles`, ownerCookie, { memberships });
+    await roles({ partner: 'ALPHA', role: 'manager' }, { partner: 'BETA', role: 'manager' });
+    const all = await pages(cookie, ['metrics:partner:ALPHA', 'metrics:partner:BETA']);
+    const [alpha, beta] = [Date.now() + 2000, Date.now() + 4000];
+    await roles({ partner: 'ALPHA', role: 'manager', expires_at: alpha }, { partner: 'BETA', role: 'viewer', expires_at: beta });
+    await until(() => all.every((one) => one.told.length), 'the change before');
+
+    await until(() => all.every((one) => one.followers['metrics:partner:ALPHA'].unsubscribed), 'the end in one partner');
+    const [first, second] = [Date.now() - alpha, () => Date.now() - beta];
+    assert.ok(first > 0 && first <= 1000, `it took ${first} ms`);
+    for (const one of all) {
+        assert.equal(one.followers['metrics:partner:ALPHA'].unsubscribed.code, 2000);
+        assert.equal(one.followers['metrics:partner:BETA'].subscription.state, 'subscribed');
+        assert.ok(one.told.at(-1).channels.every((channel) => channel.endsWith(':BETA')));
+    }
+    await until(() => all.every((one) => one.ended), 'the end of it all');
+    assert.ok(second() <= 1000, `it took ${second()} ms`);
+    assert.ok(all.every((one) => one.ended.code === 3508 && one.connects === 1));
+    const trail = async () => (await ask('GET', `/v1/audit?action=membership.expire&target=${user}`, ownerCookie)).items;
+    assert.deepEqual((await trail()).map(({ partner, before, after, actor }) => [partner, before, after, actor]), [
+        ['BETA', { role: 'viewer', expires_at: beta }, null, undefined],
+        ['ALPHA', { role: 'manager', expires_at: alpha }, null, undefined],
+    ]);
+
+    // Given anew it ends anew.
+    const again = Date.now() + 1500;
+    await roles({ partner: 'ALPHA', role: 'manager', expires_at: again });
+    const [one] = await pages(cookie, ['metrics:partner:ALPHA'], 1);
+    await until(() => one.ended, 'the second end');
+    assert.equal((await trail()).length, 3);
+
+    const other = await member('ALPHA', 'manager', 'Tam');
+    const sockets = await pages(other.cookie);
+    const [[end]] = await stack.sql(`UPDATE app.sessions SET expires_at = now() + interval '2 s'
+        WHERE user_id = (SELECT user_id FROM app.users WHERE public_id = '${other.user}')
+        RETURNING floor(extract(epoch FROM expires_at) * 1000)`);
+    await until(() => sockets.every((one) => one.ended), 'the end of the session');
+    const took = Date.now() - Number(end);
+    assert.ok(took > 0 && took <= 1000, `it took ${took} ms`);
+    assert.ok(sockets.every((one) => one.ended.code === 3507 && one.told.at(-1).reason === 'expired'));
+});
+
 test('impersonation: seen through his eyes, without threads, and over when it is ended', async () => {
     const { user, cookie: own } = await member('ALPHA', 'manager', 'Ivy');
     const thread = await stack.metricsctl('thread', 'create', '--database', stack.postgres.dsn, '--partner', 'ALPHA',
@@ -366,6 +410,14 @@ test('without Redis the poll finds it; without Postgres what is open stays, and 
     await of.redis.stop('SIGKILL');
     await withinASecond(() => of.sql(`UPDATE app.memberships SET role = 'manager' WHERE user_id = ${id}`), all,
         (one) => one.told.at(-1)?.role === 'partner.manager' && one.log.unsubscribed, 'the change', 2500);
+    const guest = await of.user({ partner: 'ALPHA', role: 'viewer', name: 'Deb' });
+    const visit = await of.connect(await of.token(guest));
+    const ending = new Promise((resolve) => visit.on('disconnected', resolve));
+    const [[end]] = await of.sql(`UPDATE app.memberships SET expires_at = now() + interval '1 s'
+        WHERE user_id = (SELECT user_id FROM app.users WHERE public_id = '${guest}')
+        RETURNING floor(extract(epoch FROM expires_at) * 1000)`);
+    assert.equal((await ending).code, 3508);
+    assert.ok(Date.now() - Number(end) <= 2500, `it took ${Date.now() - Number(end)} ms`);
 
     await of.postgres.stop();
     await until(async () => (await get(`${of.hubHttpUrl}/readyz`)).status === 503, 'the hub to say so');
