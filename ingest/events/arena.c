@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/base/buffer.h"
 #include "shared/base/memory.h"
 
 #define CHUNK_BYTES ((size_t)4000)
@@ -98,15 +99,8 @@ struct text arena_text(struct arena *arena, const char *bytes, size_t length)
 
 const char *arena_i64(struct arena *arena, int64_t value)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (value < 0)
-        digits[--at] = '-';
+    char digits[DECIMAL_SIZE];
+    size_t at = decimal_i64(value, digits);
     return arena_text(arena, digits + at, sizeof(digits) - at).bytes;
 }
 

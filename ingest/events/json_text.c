@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ingest/events/json_tree.h"
+#include "shared/base/buffer.h"
 
 #define FIRST_CAPACITY ((size_t)240)
 
@@ -182,15 +183,8 @@ void json_out_append(struct json_out *out, const char *bytes, size_t length)
 
 void json_out_integer(struct json_out *out, int64_t value)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (value < 0)
-        json_out_append(out, "-", 1);
+    char digits[DECIMAL_SIZE];
+    size_t at = decimal_i64(value, digits);
     json_out_append(out, digits + at, sizeof(digits) - at);
 }
 

@@ -88,8 +88,8 @@ static void on_result(void *owner, const struct pg_result *result)
         claim_done(claim, REASON_NONE);
         return;
     }
-    log_limited(&limit, LOG_LEVEL_WARNING, "key_seats failed: %s %s", pg_result_sqlstate(result),
-                pg_result_message(result));
+    log_limited(&limit, LOG_LEVEL_WARNING, "seats of key %s: %s %s", claim->key->public_id,
+                pg_result_sqlstate(result), pg_result_message(result));
     claim_done(claim, REASON_UNAVAILABLE);
 }
 

@@ -104,7 +104,7 @@ static void refuse(struct message_call *call, const char *verdict)
             return;
         }
     }
-    log_error("unknown verdict on a message: %s", verdict);
+    log_error("unknown verdict on a message of %s: %s", call->request->user, verdict);
     http_problem(call->request, REASON_INTERNAL, NULL, NULL);
 }
 

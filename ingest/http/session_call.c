@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ingest/http/problem.h"
+#include "ingest/http/router.h"
 #include "ingest/ingest.h"
 #include "ingest/publish/feeds.h"
 #include "shared/base/log.h"
@@ -152,8 +153,9 @@ const char *session_call_principal(struct session_call *call, const struct pg_re
 {
     static struct log_limit limit = {.interval_ms = 1000};
     if (pg_result_failure(result) != PG_OK) {
-        log_limited(&limit, LOG_LEVEL_WARNING, "session query failed: %s %s",
-                    pg_result_sqlstate(result), pg_result_message(result));
+        log_limited(&limit, LOG_LEVEL_WARNING, "%s from %s: session query failed: %s %s",
+                    call->request->route->path, call->request->address, pg_result_sqlstate(result),
+                    pg_result_message(result));
         http_problem(call->request, REASON_UNAVAILABLE, "the session cannot be checked now", NULL);
         return NULL;
     }

@@ -44,10 +44,9 @@ void buffer_append_text(struct buffer *buffer, const char *text)
     buffer_append(buffer, text, strlen(text));
 }
 
-void buffer_append_i64(struct buffer *buffer, int64_t value)
+size_t decimal_i64(int64_t value, char digits[DECIMAL_SIZE])
 {
-    char digits[20]; /* of 2^63, and the sign */
-    size_t at = sizeof(digits);
+    size_t at = DECIMAL_SIZE;
     /* Negating as unsigned, since -INT64_MIN does not exist. */
     uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     do {
@@ -56,6 +55,13 @@ void buffer_append_i64(struct buffer *buffer, int64_t value)
     } while (rest);
     if (value < 0)
         digits[--at] = '-';
+    return at;
+}
+
+void buffer_append_i64(struct buffer *buffer, int64_t value)
+{
+    char digits[DECIMAL_SIZE];
+    size_t at = decimal_i64(value, digits);
     buffer_append(buffer, digits + at, sizeof(digits) - at);
 }
 

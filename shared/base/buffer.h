@@ -17,6 +17,11 @@ struct buffer {
         NULL, 0, 0                                                                                 \
     }
 
+/* Of an int64_t in decimal, with its sign. */
+#define DECIMAL_SIZE 20u
+/* Writes the digits to the end of `digits`, without NUL; where they begin. */
+size_t decimal_i64(int64_t value, char digits[DECIMAL_SIZE]);
+
 /* Makes room for `extra` more bytes and returns where they go; `length` is unchanged. */
 char *buffer_reserve(struct buffer *buffer, size_t extra);
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);

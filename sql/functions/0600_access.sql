@@ -349,7 +349,7 @@ BEGIN
 END
 $$;
 
--- ---- Triggers and rights ---------------------------------------------------------------------------
+-- ---- Triggers, and rights of those who only read (who writes: 0699_routes.sql) -----------------------
 
 DO $$
 DECLARE
@@ -372,9 +372,8 @@ BEGIN
     END LOOP;
     FOR f IN SELECT p.oid::regprocedure AS name, p.pronamespace::regnamespace::text AS schema FROM pg_catalog.pg_proc p
              WHERE p.pronamespace = 'app'::regnamespace
-               AND p.proname IN ('fail', 'text_of', 'partner_of', 'page_size', 'emit', 'audit', 'access_changed',
-                                 'on_access_changed', 'role_permissions_of', 'session_of', 'memberships_of',
-                                 'watching', 'may_impersonate')
+               AND p.proname IN ('fail', 'text_of', 'partner_of', 'page_size', 'role_permissions_of',
+                                 'memberships_of', 'watching', 'may_impersonate')
                 OR p.pronamespace = 'authz'::regnamespace AND p.proname IN ('user_id', 'is_staff', 'has')
     LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO mh_owner', f.name);

@@ -210,21 +210,6 @@ LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
               THEN jsonb_build_object('next', p_items[p_limit] -> p_key) ELSE '{}' END
 $$;
 
-DO $$
-DECLARE
-    f text;
-BEGIN
-    FOR f IN SELECT p.oid::regprocedure FROM pg_catalog.pg_proc p
-             WHERE p.pronamespace = 'app'::regnamespace
-               AND p.proname IN ('end_my_sessions', 'base32', 'percent_encode', 'page')
-    LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO mh_owner', f);
-        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mh_writer', f);
-    END LOOP;
-END
-$$;
-
 SET LOCAL ROLE mh_writer;
 INSERT INTO app.routes (name, method, path, permission, scope, mutates, step_up) VALUES
     ('me_get', 'GET', '/v1/me', NULL, 'any', false, false),

@@ -1,9 +1,9 @@
 -- New people: invitations, and lists of them from a file.
 
-CREATE OR REPLACE FUNCTION app.email_of(p_body jsonb) RETURNS text
+CREATE OR REPLACE FUNCTION app.email_of(p_body jsonb, p_required boolean DEFAULT true) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
-    v text := app.text_of(p_body, 'email', 254);
+    v text := app.text_of(p_body, 'email', 254, p_required);
 BEGIN
     IF v !~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:].]+(\.[^@[:space:][:cntrl:].]+)+$' THEN
         PERFORM app.fail(400, 'invalid', 'not an e-mail address', 'email');
@@ -238,27 +238,7 @@ BEGIN
 END
 $$;
 
--- ---- Rights, and the routes of this and the two files before ---------------------------------------
-
-DO $$
-DECLARE
-    f regprocedure;
-BEGIN
-    FOR f IN SELECT p.oid FROM pg_catalog.pg_proc p
-             WHERE p.pronamespace = 'app'::regnamespace
-               AND p.proname IN ('personal_in', 'reads_personal', 'user_status', 'memberships_seen', 'user_json',
-                                 'user_to_see', 'choice_of', 'users_after', 'user_usage', 'user_details', 'check_rank',
-                                 'is_only_mine', 'partner_about', 'end_sessions_of', 'suspends_in',
-                                 'memberships_suspend', 'export_messages', 'export_audit', 'export_sessions',
-                                 'email_of', 'invitation_json', 'invited_role', 'import_row', 'import_rows',
-                                 'audit_import')
-    LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO mh_owner', f);
-        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mh_writer', f);
-    END LOOP;
-END
-$$;
+-- ---- The routes of this and the two files before ---------------------------------------------------
 
 SET LOCAL ROLE mh_writer;
 INSERT INTO app.routes (name, method, path, permission, scope, mutates, step_up) VALUES

@@ -459,25 +459,6 @@ $$;
 
 -- ---- Rights ----------------------------------------------------------------------------------------
 
-DO $$
-DECLARE
-    f regprocedure;
-BEGIN
-    FOR f IN SELECT p.oid FROM pg_catalog.pg_proc p
-             WHERE p.pronamespace = 'app'::regnamespace
-               AND p.proname IN ('permissions_in', 'check_holds', 'check_grant', 'role_of', 'custom_role_of',
-                                 'user_to_change', 'masked_email', 'email_json', 'membership_json', 'roles_json',
-                                 'expiry_of', 'membership_put', 'audit_memberships', 'staff_role_put',
-                                 'memberships_put', 'team_partner', 'team_change', 'permissions_of',
-                                 'custom_role_to_change', 'custom_role_json')
-    LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO mh_owner', f);
-        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mh_writer', f);
-    END LOOP;
-END
-$$;
-
 SET LOCAL ROLE mh_writer;
 INSERT INTO app.routes (name, method, path, permission, scope, mutates, step_up) VALUES
     ('user_roles', 'PUT', '/v1/users/{}/roles', 'roles.assign', 'any', true, true),

@@ -1,17 +1,5 @@
 -- Staff, the status of partners, and what the operator does about roles.
 
-CREATE OR REPLACE FUNCTION app.email_of(p_body jsonb, p_required boolean) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = '' AS $$
-DECLARE
-    v text := app.text_of(p_body, 'email', 254, p_required);
-BEGIN
-    IF v !~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+\.[^@[:space:][:cntrl:]]+$' THEN
-        PERFORM app.fail(400, 'invalid', 'expected an e-mail address', 'email');
-    END IF;
-    RETURN v;
-END
-$$;
-
 CREATE OR REPLACE FUNCTION app.staff_json(u app.users) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = '' AS $$
     SELECT jsonb_strip_nulls(jsonb_build_object(
@@ -66,7 +54,7 @@ DECLARE
 BEGIN
     PERFORM app.check_grant('staff.' || v_role, v_custom, NULL, 'staff_role');
     INSERT INTO app.users (kind, staff_role, custom_role_id, name, email)
-    VALUES ('staff', v_role, v_custom, app.text_of(p_body, 'name', 120), app.email_of(p_body, true))
+    VALUES ('staff', v_role, v_custom, app.text_of(p_body, 'name', 120), app.email_of(p_body))
     RETURNING * INTO v_user;
     IF p_fresh ? 'token_sha256' THEN
         INSERT INTO app.sign_in_links (token_hash, user_id, expires_at)
@@ -200,23 +188,9 @@ BEGIN
 END
 $$;
 
-DO $$
-DECLARE
-    f regprocedure;
-BEGIN
-    FOR f IN SELECT p.oid FROM pg_catalog.pg_proc p
-             WHERE p.pronamespace = 'app'::regnamespace
-               AND p.proname IN ('email_of', 'staff_json', 'staff_to_change', 'partner_set_status')
-    LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO mh_owner', f);
-        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mh_writer', f);
-    END LOOP;
-    ALTER FUNCTION api.assign_user_role(text, text, text) OWNER TO mh_writer;
-    REVOKE ALL ON FUNCTION api.assign_user_role(text, text, text) FROM PUBLIC;
-    GRANT EXECUTE ON FUNCTION api.assign_user_role(text, text, text) TO mh_admin;
-END
-$$;
+ALTER FUNCTION api.assign_user_role(text, text, text) OWNER TO mh_writer;
+REVOKE ALL ON FUNCTION api.assign_user_role(text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION api.assign_user_role(text, text, text) TO mh_admin;
 
 SET LOCAL ROLE mh_writer;
 INSERT INTO app.routes (name, method, path, permission, scope, mutates, step_up) VALUES

@@ -257,16 +257,13 @@ DO $$
 DECLARE
     f record;
 BEGIN
-    FOR f IN SELECT p.oid::regprocedure AS name, w.owner, w.caller
+    FOR f IN SELECT p.oid::regprocedure AS name, w.caller
              FROM pg_catalog.pg_proc p
-             JOIN (VALUES ('app', 'audit_classes', 'mh_owner', 'mh_writer'), ('app', 'without_members', 'mh_owner', 'mh_writer'),
-                          ('app', 'person_json', 'mh_owner', 'mh_writer'), ('app', 'audit_json', 'mh_owner', 'mh_writer'),
-                          ('app', 'time_of', 'mh_owner', 'mh_writer'), ('app', 'audit_text_differs', 'mh_owner', 'mh_writer'), ('app', 'audit_verified', 'mh_owner', 'mh_writer'),
-                          ('app', 'chain_of', 'mh_owner', 'mh_writer'), ('api', 'audit_verify', 'mh_writer', 'mh_admin'),
-                          ('api', 'audit_tail', 'mh_writer', 'mh_admin'), ('ops', 'audit_anchor', 'mh_writer', 'mh_ingest'))
-                  w (schema, name, owner, caller) ON w.name = p.proname AND w.schema = p.pronamespace::regnamespace::text
+             JOIN (VALUES ('api', 'audit_verify', 'mh_admin'), ('api', 'audit_tail', 'mh_admin'),
+                          ('ops', 'audit_anchor', 'mh_ingest'))
+                  w (schema, name, caller) ON w.name = p.proname AND w.schema = p.pronamespace::regnamespace::text
     LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO %I', f.name, f.owner);
+        EXECUTE format('ALTER FUNCTION %s OWNER TO mh_writer', f.name);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.name);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', f.name, f.caller);
     END LOOP;

@@ -220,15 +220,12 @@ DO $$
 DECLARE
     f record;
 BEGIN
-    FOR f IN SELECT p.oid::regprocedure AS name, p.pronamespace = 'api'::regnamespace AS called FROM pg_catalog.pg_proc p
-             WHERE p.pronamespace = 'app'::regnamespace
-               AND p.proname IN ('step', 'channel_parts', 'explained_account', 'explained_partner', 'explained_role',
-                                 'explained_fields', 'explained_participation', 'explained', 'ingest_checks')
-                OR p.pronamespace = 'api'::regnamespace AND p.proname IN ('explain', 'doctor')
+    FOR f IN SELECT p.oid::regprocedure AS name FROM pg_catalog.pg_proc p
+             WHERE p.pronamespace = 'api'::regnamespace AND p.proname IN ('explain', 'doctor')
     LOOP
-        EXECUTE format('ALTER FUNCTION %s OWNER TO %I', f.name, CASE WHEN f.called THEN 'mh_writer' ELSE 'mh_owner' END);
+        EXECUTE format('ALTER FUNCTION %s OWNER TO mh_writer', f.name);
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.name);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', f.name, CASE WHEN f.called THEN 'mh_admin' ELSE 'mh_writer' END);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mh_admin', f.name);
     END LOOP;
 END
 $$;

@@ -1,9 +1,17 @@
--- After all routes: rights, and that functions and rows belong together.
+-- After all routes: rights, and that functions and rows belong together. A helper in schema app that nobody
+-- was given the right to call yet is for those who write.
 DO $$
 DECLARE
     f record;
     v text;
 BEGIN
+    FOR f IN SELECT p.oid::regprocedure AS name FROM pg_catalog.pg_proc p
+             WHERE p.pronamespace = 'app'::regnamespace AND p.proacl IS NULL
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s OWNER TO mh_owner', f.name);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f.name);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO mh_writer', f.name);
+    END LOOP;
     FOR f IN SELECT p.oid::regprocedure AS name, p.proname FROM pg_catalog.pg_proc p
              WHERE p.pronamespace = 'route'::regnamespace
     LOOP

@@ -1,15 +1,9 @@
 import { useSignal } from '@preact/signals';
 import { roleName } from '../format/format';
 import { post } from '../session/http';
-import { Copyable } from './copy';
 import { Dialog } from './dialog';
 import { Field, Form, SelectField } from './form';
-
-interface Invitation {
-    id: string;
-    token: string;
-    url?: string;
-}
+import { InvitationReady, type MadeInvitation } from './invitation-ready';
 
 /** Makes an invitation, whose link is shown once: the server keeps only its hash. */
 export function InviteDialog(props: {
@@ -18,23 +12,9 @@ export function InviteDialog(props: {
     close: () => void;
 }) {
     const { staffRoles, partnerRoles, close } = props;
-    const made = useSignal<{ email: string; url: string } | undefined>(undefined);
+    const made = useSignal<MadeInvitation | undefined>(undefined);
     const kind = useSignal(partnerRoles.length ? 'partner' : 'staff');
-    if (made.value)
-        return (
-            <Dialog title="The invitation is ready" close={close}>
-                <p>
-                    Send this link to <strong>{made.value.email}</strong>. It works once, and it is
-                    shown only here.
-                </p>
-                <Copyable text={made.value.url} label="Invitation link" />
-                <div class="form-actions">
-                    <button type="button" class="button button-primary" onClick={close}>
-                        Done
-                    </button>
-                </div>
-            </Dialog>
-        );
+    if (made.value) return <InvitationReady made={made.value} close={close} />;
     const options = (names: readonly string[]) =>
         names.map((value) => ({ value, label: roleName(value) }));
     return (
@@ -44,7 +24,7 @@ export function InviteDialog(props: {
                 cancel={close}
                 submit={async (entries) => {
                     const email = entries.text('email');
-                    const answer = await post<Invitation>('/v1/invitations', {
+                    const { token } = await post<{ token: string }>('/v1/invitations', {
                         email,
                         name: entries.text('name'),
                         ...(kind.peek() === 'staff'
@@ -54,12 +34,7 @@ export function InviteDialog(props: {
                                   role: entries.text('role'),
                               }),
                     });
-                    made.value = {
-                        email,
-                        url:
-                            answer.url ??
-                            `${location.origin}/#/invitation?token=${encodeURIComponent(answer.token)}`,
-                    };
+                    made.value = { email, token };
                 }}
             >
                 <Field name="email" label="E-mail" type="email" maxLength={254} autocomplete="off" autofocus />

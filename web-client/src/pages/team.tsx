@@ -1,10 +1,10 @@
 /** A partner's people: their roles, and the invitations that are open. */
 import { useSignal } from '@preact/signals';
-import { grantableRoles, type Invitation, invitationLink, type Member } from '../access/team';
-import { Copyable } from '../components/copy';
+import { grantableRoles, type Invitation, type Member } from '../access/team';
 import { type Column, DataTable } from '../components/data-table';
 import { Dialog } from '../components/dialog';
 import { Field, Form, SelectField } from '../components/form';
+import { InvitationReady, type MadeInvitation } from '../components/invitation-ready';
 import { PageFrame } from '../components/page';
 import { attempt, notify } from '../components/toast';
 import { When } from '../components/when';
@@ -220,22 +220,8 @@ interface DialogProps {
 }
 
 function InviteToTeam({ principal, code, close, changed }: DialogProps & { principal: Principal }) {
-    const made = useSignal<{ email: string; link: string } | undefined>(undefined);
-    if (made.value)
-        return (
-            <Dialog title="The invitation is ready" holds close={close}>
-                <p>
-                    Send this link to <strong>{made.value.email}</strong>. It is good for seven days,
-                    works once, and is shown only here.
-                </p>
-                <Copyable text={made.value.link} label="Invitation link" />
-                <div class="form-actions">
-                    <button type="button" class="button button-primary" onClick={close}>
-                        Done
-                    </button>
-                </div>
-            </Dialog>
-        );
+    const made = useSignal<MadeInvitation | undefined>(undefined);
+    if (made.value) return <InvitationReady made={made.value} close={close} />;
     const options = grantableRoles(principal, code).map((value) => ({
         value,
         label: roleName(value),
@@ -253,7 +239,7 @@ function InviteToTeam({ principal, code, close, changed }: DialogProps & { princ
                         partner: code,
                         role: entries.text('role'),
                     });
-                    made.value = { email, link: invitationLink(token) };
+                    made.value = { email, token };
                     changed();
                 }}
             >
