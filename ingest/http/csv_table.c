@@ -67,7 +67,7 @@ static void on_line(int end, void *owner)
     if (reader->in_head) {
         reader->in_head = false;
     } else if (json_array_size(reader->rows) == CSV_MAX_ROWS) {
-        reader_fail(reader, "too many rows");
+        reader_fail(reader, arena_printf(reader->arena, "at most %u rows", CSV_MAX_ROWS));
     } else {
         json_array_append_new(reader->rows, reader->row);
         reader->row = json_object();

@@ -1,4 +1,4 @@
--- New people: invitations, and lists of them from a file.
+-- New people: invitations.
 
 CREATE OR REPLACE FUNCTION app.email_of(p_body jsonb, p_required boolean DEFAULT true) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
@@ -127,117 +127,6 @@ BEGIN
 END
 $$;
 
--- ---- Lists -----------------------------------------------------------------------------------------
-
--- One line {email, name, partner, role}: {"result", "user", "partner_id"}; fails as a request of its own
--- would. A person who exists keeps his name unless he is the caller's alone.
-CREATE OR REPLACE FUNCTION app.import_row(p_row jsonb) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-    v_email   text := app.email_of(p_row);
-    v_name    text := app.text_of(p_row, 'name', 120, false);
-    v_partner int := app.partner_of(app.text_of(p_row, 'partner', 32));
-    v_role    text := app.role_of(p_row, 'role', 'partner');
-    v_user    app.users;
-    v_result  text := 'unchanged';
-BEGIN
-    SELECT * INTO v_user FROM app.users u WHERE lower(u.email) = lower(v_email) FOR UPDATE;
-    IF NOT FOUND THEN
-        INSERT INTO app.users (kind, name, email) VALUES ('member', app.text_of(p_row, 'name', 120), v_email)
-        RETURNING * INTO v_user;
-        v_result := 'created';
-    ELSIF v_user.user_id = authz.user_id() THEN
-        PERFORM app.fail(403, 'own_roles', 'nobody changes his own access', 'email');
-    ELSIF v_user.kind <> 'member' OR v_user.status <> 'active' THEN
-        PERFORM app.fail(409, 'conflict', 'the account of this address cannot be a member', 'email');
-    ELSIF v_user.name IS DISTINCT FROM coalesce(v_name, v_user.name) AND app.is_only_mine(v_user.user_id) THEN
-        UPDATE app.users u SET name = v_name, version = u.version + 1, updated_at = now()
-        WHERE u.user_id = v_user.user_id;
-        v_result := 'updated';
-    END IF;
-    IF NOT EXISTS (SELECT FROM app.memberships m
-                   WHERE m.user_id = v_user.user_id AND m.partner_id = v_partner AND m.role = v_role) THEN
-        IF (SELECT count(*) FROM app.memberships m WHERE m.user_id = v_user.user_id) >= 64 THEN
-            PERFORM app.fail(409, 'limit', 'a person belongs to at most 64 partners', 'partner');
-        END IF;
-        PERFORM app.membership_put(v_user.user_id, v_partner, jsonb_build_object('role', v_role));
-        v_result := CASE v_result WHEN 'created' THEN 'created' ELSE 'updated' END;
-    END IF;
-    RETURN jsonb_build_object('result', v_result, 'user', v_user.public_id, 'partner_id', v_partner);
-END
-$$;
-
--- Each line on its own: one that fails changes nothing and hinders none.
-CREATE OR REPLACE FUNCTION app.import_rows(p_rows jsonb) RETURNS jsonb[]
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-    v_row    jsonb;
-    v_rows   jsonb[] := '{}';
-    v_one    jsonb;
-    v_state  text;
-    v_reason text;
-    v_field  text;
-BEGIN
-    FOR v_row IN SELECT r FROM jsonb_array_elements(p_rows) WITH ORDINALITY t (r, i) ORDER BY t.i LOOP
-        BEGIN
-            v_one := app.import_row(v_row);
-        EXCEPTION WHEN OTHERS THEN
-            GET STACKED DIAGNOSTICS v_state = RETURNED_SQLSTATE, v_reason = MESSAGE_TEXT, v_field = COLUMN_NAME;
-            IF v_state !~ '^(MH...|22...|23505|23514)$' THEN
-                RAISE;
-            END IF;
-            v_one := jsonb_build_object('result', 'error', 'reason', CASE WHEN v_state LIKE 'MH%' THEN v_reason
-                                                                          WHEN v_state = '23505' THEN 'conflict'
-                                                                          ELSE 'invalid' END)
-                || CASE WHEN v_field <> '' THEN jsonb_build_object('field', v_field) ELSE '{}' END;
-        END;
-        v_rows := v_rows || (jsonb_build_object('row', cardinality(v_rows) + 1, 'email', v_row -> 'email') || v_one);
-    END LOOP;
-    RETURN v_rows;
-END
-$$;
-
--- A row of the trail for each partner in which somebody was created or updated.
-CREATE OR REPLACE FUNCTION app.audit_import(p_rows jsonb[]) RETURNS void
-LANGUAGE sql SET search_path = '' AS $$
-    SELECT app.audit('user.import', 'partner', p.code, p.partner_id, NULL, jsonb_build_object(
-               'created', coalesce(jsonb_agg(r -> 'user' ORDER BY r -> 'row') FILTER (WHERE r ->> 'result' = 'created'), '[]'),
-               'updated', coalesce(jsonb_agg(r -> 'user' ORDER BY r -> 'row') FILTER (WHERE r ->> 'result' = 'updated'), '[]')))
-    FROM unnest(p_rows) r JOIN app.partners p ON p.partner_id = (r ->> 'partner_id')::int
-    WHERE r ->> 'result' IN ('created', 'updated')
-    GROUP BY p.partner_id, p.code
-$$;
-
--- ?dry_run=1 does everything and then takes it back. A list taken twice changes nothing the second time.
-CREATE FUNCTION route.users_import(p_target text, p_query jsonb, p_body jsonb, p_fresh jsonb) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
-DECLARE
-    v_dry  boolean := coalesce(p_query ->> 'dry_run', '0') = '1';
-    v_rows jsonb[];
-BEGIN
-    IF jsonb_typeof(p_body -> 'rows') IS DISTINCT FROM 'array' OR jsonb_array_length(p_body -> 'rows') = 0 THEN
-        PERFORM app.fail(400, 'required', 'expected lines with email,name,partner,role', 'rows');
-    ELSIF jsonb_array_length(p_body -> 'rows') > 200 THEN
-        PERFORM app.fail(400, 'too_many', 'at most 200 lines at a time', 'rows');
-    END IF;
-    BEGIN
-        v_rows := app.import_rows(p_body -> 'rows');
-        IF v_dry THEN
-            RAISE EXCEPTION USING ERRCODE = 'MH000';
-        END IF;
-    EXCEPTION WHEN SQLSTATE 'MH000' THEN
-        NULL; -- v_rows stays
-    END;
-    IF NOT v_dry THEN
-        PERFORM app.audit_import(v_rows);
-    END IF;
-    RETURN jsonb_build_object('dry_run', v_dry, 'rows', (
-        SELECT jsonb_agg(r - CASE WHEN v_dry AND r ->> 'result' = 'created' THEN '{partner_id,user}'::text[]
-                             ELSE '{partner_id}' END ORDER BY (r -> 'row')::int)
-        FROM unnest(v_rows) r));
-END
-$$;
-
 -- ---- The routes of this and the two files before ---------------------------------------------------
 
 SET LOCAL ROLE mh_writer;
@@ -252,7 +141,6 @@ INSERT INTO app.routes (name, method, path, permission, scope, mutates, step_up)
     ('impersonation_end', 'DELETE', '/v1/session/impersonation', NULL, 'any', true, false),
     ('user_export', 'GET', '/v1/users/{}/export', 'users.read_personal', 'any', false, true),
     ('user_erase', 'POST', '/v1/users/{}/erase', 'users.suspend', 'staff', true, true),
-    ('users_import', 'POST', '/v1/users/import', 'roles.assign', 'any', true, true),
     ('invitations_list', 'GET', '/v1/invitations', 'users.read', 'any', false, false),
     ('invitation_create', 'POST', '/v1/invitations', 'roles.assign', 'any', true, true),
     ('invitation_revoke', 'DELETE', '/v1/invitations/{}', 'roles.assign', 'any', true, false);

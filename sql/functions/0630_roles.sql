@@ -19,10 +19,11 @@ $$;
 CREATE OR REPLACE FUNCTION app.check_holds(p_permissions text[], p_partner int, p_field text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
+    v_held    text[] := app.permissions_in(p_partner);
     v_missing text;
 BEGIN
     SELECT string_agg(p, ', ' ORDER BY p) INTO v_missing
-    FROM unnest(p_permissions) p WHERE NOT p = ANY (app.permissions_in(p_partner));
+    FROM unnest(p_permissions) p WHERE NOT p = ANY (v_held);
     IF v_missing IS NOT NULL THEN
         PERFORM app.fail(403, 'exceeds_own', 'you do not hold this yourself: ' || v_missing, p_field);
     END IF;

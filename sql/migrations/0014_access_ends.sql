@@ -19,4 +19,6 @@ BEGIN
 END
 $$;
 DROP TRIGGER members_changed ON app.memberships;
+-- Gone from the functions.
+DROP FUNCTION IF EXISTS app.import_row(jsonb);
 RESET ROLE;

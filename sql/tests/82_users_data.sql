@@ -2,7 +2,7 @@
 \ir include/send.psql
 \ir include/request.psql
 BEGIN;
-SELECT plan(102);
+SELECT plan(109);
 SELECT api.partner_create('TA', 'Tap A', NULL, NULL), api.partner_create('TB', 'Tap B', NULL, NULL);
 SELECT api.user_create('Olga', 'olga@example.com', 'owner', NULL, NULL), api.user_create('Ada', 'ada@example.com', 'admin', NULL, NULL),
        api.user_create('Sue', 'sue@example.com', 'support', NULL, NULL), api.user_create('Opal', 'opal@example.com', 'ops', NULL, NULL),
@@ -96,7 +96,7 @@ SELECT is(pg_temp.import('max', '[{}]'), '403 forbidden', 'import: not by a mana
 SELECT is(pg_temp.import('ann old', '[{}]'), '403 step_up', 'import: only by who has just proved who he is');
 SELECT is(pg_temp.import('ann', '[]'), '400 required rows', 'import: nothing');
 SELECT is(pg_temp.import('ann', '{}'), '400 required rows', 'import: no list');
-SELECT is(pg_temp.import('ann', (SELECT jsonb_agg('{}'::jsonb) FROM generate_series(1, 201))), '400 too_many rows', 'import: too long a list');
+SELECT is(pg_temp.import('ann', (SELECT jsonb_agg('{}'::jsonb) FROM generate_series(1, 5001))), '400 too_many rows', 'import: too long a list');
 SELECT pg_temp.audited();
 SELECT is(pg_temp.import('ann', current_setting('t.list')::jsonb, '1'),
           '1 created, 2 error invalid email, 3 error required name, 4 error not_found partner, 5 error unknown_role role, 6 updated, 7 error own_roles email, 8 error conflict email, 9 updated, 10 unchanged',
@@ -118,6 +118,29 @@ SELECT is(pg_temp.audited() || pg_temp.told(), '', 'import: nothing happened');
 SELECT is(pg_temp.import('ada', '[{"email": "i3@example.com", "name": "Ivo", "partner": "TB", "role": "admin"}, {"email": "i1@example.com", "name": "Ida B", "partner": "TB", "role": "viewer"}]'),
           '1 created, 2 updated', 'import: staff, anywhere');
 SELECT is((SELECT name FROM app.users WHERE email = 'i1@example.com'), 'Ida B', 'import: staff name people');
+
+-- Lines of one address are done one after the other
+SELECT pg_temp.told();
+SELECT is(pg_temp.import('ada', '[{"email": "i5@example.com", "name": "Ina", "partner": "TA", "role": "viewer"},
+    {"email": "I5@example.com", "partner": "TB", "role": "viewer"}, {"email": "i5@example.com", "partner": "TA", "role": "admin"},
+    {"email": "i6@example.com", "partner": "TA", "role": "viewer"}, {"email": "i6@example.com", "name": "Ivy", "partner": "TA", "role": "viewer"}]'),
+          '1 created, 2 updated, 3 updated, 4 error required name, 5 created', 'import: in the order of the file');
+SELECT is((SELECT string_agg(m.role, ' ' ORDER BY m.partner_id) FROM app.memberships m JOIN app.users u USING (user_id) WHERE u.name = 'Ina'),
+          'admin viewer', 'import: the last line holds');
+SELECT is(pg_temp.import('ann', '[{"email": "i5@example.com", "partner": "TA", "role": "viewer"}, {"email": "i7@example.com", "name": "X", "partner": "TA", "role": "admin"}]'),
+          '1 updated, 2 created', 'import: who holds it takes it');
+INSERT INTO app.custom_roles (partner_id, base_role, name, permissions) VALUES (pg_temp.partner('TA'), 'partner.admin', 'Assigns', '{users.read,roles.assign}');
+UPDATE app.memberships SET custom_role_id = (SELECT custom_role_id FROM app.custom_roles WHERE name = 'Assigns')
+WHERE user_id = (SELECT user_id FROM app.users WHERE name = 'Ann');
+SELECT is(pg_temp.import('ann', '[{"email": "i8@example.com", "name": "X", "partner": "TA", "role": "viewer"}, {"email": "i7@example.com", "partner": "TA", "role": "viewer"},
+    {"email": "i7@example.com", "partner": "TA", "role": "admin"}]'),
+          '1 error exceeds_own role, 2 error exceeds_own role, 3 unchanged', 'import: who does not hold it neither gives nor takes it');
+UPDATE app.memberships SET custom_role_id = NULL WHERE user_id = (SELECT user_id FROM app.users WHERE name = 'Ann');
+UPDATE app.memberships SET expires_at = now() WHERE user_id = (SELECT user_id FROM app.users WHERE email = 'i7@example.com');
+SELECT is(pg_temp.import('ann', '[{"email": "i7@example.com", "partner": "TA", "role": "admin"}]'), '1 updated', 'import: what has expired is given anew');
+SELECT is((SELECT expires_at FROM app.memberships m JOIN app.users u USING (user_id) WHERE u.email = 'i7@example.com'), NULL, 'import: without an end');
+SELECT is(pg_temp.import('ada', (SELECT jsonb_agg(jsonb_build_object('email', 'i5@example.com', 'partner', 'TA', 'role', 'viewer')) FROM generate_series(1, 66))) ~ '64 unchanged, 65 error limit email, 66 error limit email$',
+          true, 'import: an address on too many lines');
 
 -- An imported account is taken by invitation, unless another partner has it too
 SELECT is(pg_temp.import('ann', '[{"email": "i4@example.com", "name": "Ike", "partner": "TA", "role": "viewer"}]'), '1 created', 'import: one more');

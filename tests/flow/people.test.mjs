@@ -90,6 +90,29 @@ test('a list of people is tried, taken, and taken again without effect', async (
     assert.deepEqual(results(await load('')), ['unchanged', ...refused]);
 });
 
+test('a long list is one change of access, tried and taken; of its rows each has an answer', async () => {
+    const count = 2000;
+    const rows = Array.from({ length: count }, (_, i) => `long${i}@example.com,Long ${i},ALPHA,${i % 500 === 7 ? 'king' : 'viewer'}`);
+    const body = ['email,name,partner,role', ...rows].join('\n');
+    const load = async (query, text = body) =>
+        ask('POST', `/v1/users/import${query}`, { cookie: ann.cookie, body: text, type: 'text/csv' });
+    const told = async () => Number((await stack.sql("SELECT seq FROM app.channel_head WHERE channel = 'ctl:authz'"))[0][0]);
+    const before = await told();
+    for (const query of ['?dry_run=1', '']) {
+        const reply = await load(query);
+        assert.equal(reply.status, 200);
+        assert.deepEqual(reply.body.rows.map(({ row, email, result, field }) => [row, email, result, field]),
+            rows.map((_, i) => [i + 1, `long${i}@example.com`, ...(i % 500 === 7 ? ['error', 'role'] : ['created', undefined])]));
+    }
+    assert.equal(await told() - before, 1);
+    const [entry] = (await ask('GET', '/v1/audit?action=user.import&limit=1', { cookie: ann.cookie })).body.items;
+    assert.equal(entry.after.created.length, count - 4);
+
+    const more = await load('', `email\n${'x\n'.repeat(5001)}`);
+    assert.deepEqual(said(more), [400, 'invalid_csv']);
+    assert.match(more.body.detail, /at most 5000 rows/);
+});
+
 test('who is invited makes an account and works; who invited him learns no password', async () => {
     const invited = await ask('POST', '/v1/invitations', {
         cookie: ann.cookie, body: { email: 'newt@example.com', name: 'Newt', partner: 'ALPHA', role: 'viewer' },

@@ -50,7 +50,7 @@ export function ImportDialog({ close }: { close: (changed: boolean) => void }) {
                     <p>
                         A CSV file with the columns <code>{columns.join(', ')}</code>. Checking it
                         changes nothing; importing it twice changes nothing the second time. At most
-                        1,000 people in one file.
+                        5,000 people in one file.
                     </p>
                     <div class="form-field">
                         <label for="import-file">CSV file</label>
