@@ -22,7 +22,7 @@ uint32_t channel_classes(enum channel_kind kind)
         return FIELD_BIT(FIELD_F0) | FIELD_BIT(FIELD_F2);
     if (kind == CHANNEL_THREAD)
         return FIELD_BIT(FIELD_F0) | FIELD_BIT(FIELD_F1);
-    if (kind == CHANNEL_AUDIT || kind == CHANNEL_KEYS)
+    if (kind == CHANNEL_AUDIT || kind == CHANNEL_KEYS || kind == CHANNEL_WALLET)
         return FIELD_BIT(FIELD_F0);
     uint32_t classes = 0;
     for (size_t i = 0; i < JOB_FIELD_COUNT; i++)
@@ -171,11 +171,10 @@ bool channel_expired(const struct channel *channel, int64_t now_ms)
 
 /* ---- life ---- */
 
-static const enum snapshot_kind snapshot_kinds[] = {[CHANNEL_METRICS] = SNAPSHOT_METRICS,
-                                                    [CHANNEL_JOBS] = SNAPSHOT_JOBS,
-                                                    [CHANNEL_THREAD] = SNAPSHOT_MEMBERS,
-                                                    [CHANNEL_AUDIT] = SNAPSHOT_POSITION,
-                                                    [CHANNEL_KEYS] = SNAPSHOT_POSITION};
+static const enum snapshot_kind snapshot_kinds[] = {
+    [CHANNEL_METRICS] = SNAPSHOT_METRICS, [CHANNEL_JOBS] = SNAPSHOT_JOBS,
+    [CHANNEL_THREAD] = SNAPSHOT_MEMBERS,  [CHANNEL_AUDIT] = SNAPSHOT_POSITION,
+    [CHANNEL_KEYS] = SNAPSHOT_POSITION,   [CHANNEL_WALLET] = SNAPSHOT_POSITION};
 
 struct channel *channel_new(const struct channel_context *context, const char *name,
                             const struct channel_name *parsed)

@@ -23,11 +23,9 @@ static void on_position(void *owner, const struct pg_result *result);
 
 void feed_name(const struct channel_name *channel, char out[FEED_NAME_SIZE])
 {
-    static const char *const namespaces[] = {[CHANNEL_METRICS] = "feed",
-                                             [CHANNEL_JOBS] = "feed",
-                                             [CHANNEL_THREAD] = "thread",
-                                             [CHANNEL_AUDIT] = "audit",
-                                             [CHANNEL_KEYS] = "keys"};
+    static const char *const namespaces[] = {
+        [CHANNEL_METRICS] = "feed", [CHANNEL_JOBS] = "feed", [CHANNEL_THREAD] = "thread",
+        [CHANNEL_AUDIT] = "audit",  [CHANNEL_KEYS] = "keys", [CHANNEL_WALLET] = "wallet"};
     if (channel->kind == CHANNEL_CONTROL)
         (void)snprintf(out, FEED_NAME_SIZE, "%s", FEED_CONTROL);
     else if (channel->kind == CHANNEL_THREAD)

@@ -46,7 +46,7 @@ static bool starts_with(const char *text, const char *prefix)
 /* Logs whose rows are passed on as they are. */
 static bool is_log(const char *channel)
 {
-    static const char *const prefixes[] = {"thread:", "audit:", "keys:", "ctl:"};
+    static const char *const prefixes[] = {"thread:", "audit:", "keys:", "wallet:", "ctl:"};
     for (size_t i = 0; i < ARRAY_LENGTH(prefixes); i++) {
         if (starts_with(channel, prefixes[i]))
             return true;

@@ -40,7 +40,8 @@ static const struct {
 } wanted[] = {{"metrics", CHANNEL_METRICS, true},
               {"jobs", CHANNEL_JOBS, true},
               {"audit", CHANNEL_AUDIT, true},
-              {"keys", CHANNEL_KEYS, false}};
+              {"keys", CHANNEL_KEYS, false},
+              {"wallet", CHANNEL_WALLET, false}};
 
 /* Of the platform, or of the partner; true if there were any. */
 static bool append_scope(const struct principal *principal, const char *code, bool first,

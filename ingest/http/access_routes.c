@@ -56,6 +56,14 @@ const struct route access_routes[] = {
     {HTTP_POST, "/v1/api-keys/{}/rotate", ACCESS, .name = "key_rotate", .flags = ACCESS_NEW_KEY},
     {HTTP_POST, "/v1/api-keys/{}/revoke", ACCESS, .name = "key_revoke"},
 
+    {HTTP_GET, "/v1/wallets", ACCESS, .name = "wallets_list"},
+    {HTTP_GET, "/v1/wallet", ACCESS, .name = "wallet_get"},
+    {HTTP_GET, "/v1/wallet/entries", ACCESS, .name = "wallet_entries"},
+    {HTTP_GET, "/v1/wallet/pending", ACCESS, .name = "wallet_pending"},
+    {HTTP_POST, "/v1/wallet/entries", ACCESS, .name = "wallet_grant"},
+    {HTTP_POST, "/v1/wallet/entries/{}/approve", ACCESS, .name = "wallet_approve"},
+    {HTTP_POST, "/v1/wallet/entries/{}/reject", ACCESS, .name = "wallet_reject"},
+
     {HTTP_POST, "/v1/partners/{}/suspend", ACCESS, .name = "partner_suspend"},
     {HTTP_POST, "/v1/partners/{}/activate", ACCESS, .name = "partner_activate"},
 
@@ -73,6 +81,7 @@ const struct route access_routes[] = {
     {HTTP_POST, "/admin/users/{}/unsuspend", ACCESS, .name = "user_unsuspend"},
     {HTTP_POST, "/admin/users/{}/impersonate", ACCESS, .name = "user_impersonate",
      .flags = ACCESS_NEW_TOKEN | ACCESS_COOKIE},
+    {HTTP_GET, "/admin/tokens/ledger", ACCESS, .name = "wallet_entries"},
     {HTTP_GET, "/admin/staff", ACCESS, .name = "staff_list"},
     {HTTP_POST, "/admin/staff", ACCESS, .name = "staff_create", .flags = ACCESS_NEW_TOKEN},
     {HTTP_PUT, "/admin/staff/{}", ACCESS, .name = "staff_update"},

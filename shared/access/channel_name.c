@@ -7,11 +7,9 @@
 static const struct {
     const char *text;
     enum channel_kind kind;
-} namespaces[] = {{"metrics:", CHANNEL_METRICS},
-                  {"jobs:", CHANNEL_JOBS},
-                  {"thread:", CHANNEL_THREAD},
-                  {"audit:", CHANNEL_AUDIT},
-                  {"keys:", CHANNEL_KEYS}};
+} namespaces[] = {{"metrics:", CHANNEL_METRICS}, {"jobs:", CHANNEL_JOBS},
+                  {"thread:", CHANNEL_THREAD},   {"audit:", CHANNEL_AUDIT},
+                  {"keys:", CHANNEL_KEYS},       {"wallet:", CHANNEL_WALLET}};
 
 bool partner_code_valid(const char *text, size_t length)
 {
@@ -40,7 +38,8 @@ static int parse_scope(const char *text, size_t length, struct channel_name *nam
 {
     if (take(&text, &length, "platform")) {
         name->platform = true;
-        return length == 0 && name->kind != CHANNEL_KEYS ? 0 : -EINVAL;
+        bool of_partners = name->kind == CHANNEL_KEYS || name->kind == CHANNEL_WALLET;
+        return length == 0 && !of_partners ? 0 : -EINVAL;
     }
     if (!take(&text, &length, "partner:") || !partner_code_valid(text, length))
         return -EINVAL;

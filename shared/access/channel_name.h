@@ -1,5 +1,6 @@
 /* Channel grammar `namespace:scope[:id]`, from the catalogue of channels. Now: metrics, jobs and
- * audit, each of the platform or of one partner, keys of one partner, and threads of messages. */
+ * audit, each of the platform or of one partner, keys and wallet of one partner, and threads of
+ * messages. */
 #ifndef MH_CHANNEL_NAME_H
 #define MH_CHANNEL_NAME_H
 
@@ -18,6 +19,7 @@ enum channel_kind {
     CHANNEL_THREAD,
     CHANNEL_AUDIT,
     CHANNEL_KEYS,
+    CHANNEL_WALLET,
     CHANNEL_CONTROL /* `ctl:authz`, which hubs follow: no name that a client gives is of it */
 };
 

@@ -30,6 +30,8 @@ static uint32_t scope_mask(enum channel_kind kind, enum role role, uint64_t perm
         return permissions & PERMISSION_BIT(PERMISSION_AUDIT_READ) ? FIELD_BIT(FIELD_F0) : 0;
     case CHANNEL_KEYS:
         return permissions & PERMISSION_BIT(PERMISSION_KEYS_READ) ? FIELD_BIT(FIELD_F0) : 0;
+    case CHANNEL_WALLET:
+        return permissions & PERMISSION_BIT(PERMISSION_WALLET_BALANCE) ? FIELD_BIT(FIELD_F0) : 0;
     case CHANNEL_THREAD:
     case CHANNEL_CONTROL:
         break;

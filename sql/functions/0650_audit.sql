@@ -12,7 +12,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
            ('price', 'metrics.read_cost'), ('margin', 'metrics.read_cost'), ('commission_rate', 'metrics.read_cost'),
            ('pipeline_value', 'metrics.read_cost'), ('mrr', 'metrics.read_cost'), ('arr', 'metrics.read_cost'),
            ('prompt', 'jobs.read_content'), ('error_message', 'jobs.read_content'), ('asset_url', 'jobs.read_content'),
-           ('body', 'jobs.read_content'), ('ip_allow', 'keys.read')
+           ('body', 'jobs.read_content'), ('ip_allow', 'keys.read'), ('balance', 'wallet.balance'),
+           ('entry', 'wallet.read')
 $$;
 
 CREATE OR REPLACE FUNCTION app.without_members(p_value jsonb, p_hidden text[]) RETURNS jsonb

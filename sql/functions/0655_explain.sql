@@ -13,6 +13,7 @@ LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
     FROM regexp_match(p_channel, '^([a-z]+):(platform|self|partner:(?=[A-Z0-9_-]{1,32}$)|thr_(?=[0-9A-Za-z_]{1,36}$))(.*)$') m
     JOIN (VALUES ('metrics', 'metrics.read', '{platform,partner:}'), ('jobs', 'metrics.read', '{platform,partner:}'),
                  ('audit', 'audit.read', '{platform,partner:}'), ('keys', 'keys.read', '{partner:}'),
+                 ('wallet', 'wallet.balance', '{partner:}'),
                  ('thread', 'messages.read', '{thr_}'), ('session', NULL, '{self}')) k (kind, permission, places)
          ON k.kind = m[1] AND m[2] = ANY (k.places::text[]) AND (m[3] = '') = (m[2] IN ('platform', 'self'))
 $$;

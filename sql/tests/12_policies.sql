@@ -31,6 +31,10 @@ INSERT INTO app.audit_log (chain, seq, at, partner_id, outcome, action, canonica
 VALUES ('2000-01-01', 1, now(), pg_temp.partner('TA'), 'done', 'test', '', '', ''),
        ('2000-01-01', 2, now(), pg_temp.partner('TB'), 'done', 'test', '', '', '');
 INSERT INTO app.audit_anchor (seq, chain, hash) VALUES (1, '2000-01-01', '');
+INSERT INTO app.wallet_entries (partner_id, amount, balance_after, actor_id, idempotency_key, reason)
+SELECT p, 1, 1, user_id, 'k', 'r' FROM app.users, unnest(ARRAY[pg_temp.partner('TA'), pg_temp.partner('TB')]) p WHERE name = 'Max';
+INSERT INTO app.wallet_requests (partner_id, amount, actor_id, idempotency_key, reason)
+SELECT pg_temp.partner('TA'), 1, user_id, 'k', 'r' FROM app.users WHERE name = 'Max';
 INSERT INTO app.routes (name, method, path, mutates) VALUES ('test', 'GET', '/test', false);
 
 -- ---- What is expected ------------------------------------------------------------------------------
@@ -42,7 +46,7 @@ SELECT 'app.' || t || '.p_writer', 'mh_writer', 'all', true
 FROM unnest('{partners,users,memberships,sign_in_links,sessions,api_keys,sources,generation_events,event_dedupe,
               generation_jobs,end_users,lms_publications,event_rejects,api_requests,rollup,channel_head,channel_log,
               threads,thread_participants,messages,permissions,role_permissions,custom_roles,invitations,
-              api_key_seats,audit_head,audit_log,audit_anchor,routes}'::text[]) t
+              api_key_seats,audit_head,audit_log,audit_anchor,routes,wallets,wallet_entries,wallet_requests}'::text[]) t
 UNION ALL
 SELECT 'app.' || t || '.p_reader', 'mh_reader', 'all', false
 FROM unnest('{partners,users,memberships,sessions,generation_jobs,end_users,rollup,channel_head,channel_log,threads,
@@ -50,14 +54,15 @@ FROM unnest('{partners,users,memberships,sessions,generation_jobs,end_users,roll
 UNION ALL
 SELECT 'app.' || t || '.p_partner', 'mh_partner', 'own', false
 FROM unnest('{partners,memberships,api_keys,generation_events,generation_jobs,end_users,lms_publications,event_rejects,
-              api_requests,rollup}'::text[]) t
+              api_requests,rollup,wallets,wallet_entries}'::text[]) t
 UNION ALL
 SELECT 'app.' || t || '.p_staff', r, 'all', false
 FROM unnest('{partners,users,memberships,api_keys,generation_events,generation_jobs,end_users,lms_publications,
-              event_rejects,api_requests,rollup}'::text[]) t, unnest('{mh_staff,mh_staff_finance,mh_auditor}'::text[]) r
+              event_rejects,api_requests,rollup,wallets,wallet_entries}'::text[]) t, unnest('{mh_staff,mh_staff_finance,mh_auditor}'::text[]) r
 UNION ALL
 VALUES ('ops.schema_migrations.p_admin', 'mh_admin', 'all', true), ('ops.retention.p_admin', 'mh_admin', 'all', true),
-       ('ops.retention.p_owner', 'mh_owner', 'all', false), ('ops.retention.p_writer', 'mh_writer', 'all', false);
+       ('ops.retention.p_owner', 'mh_owner', 'all', false), ('ops.retention.p_writer', 'mh_writer', 'all', false),
+       ('ops.limits.p_admin', 'mh_admin', 'all', true), ('ops.limits.p_writer', 'mh_writer', 'all', false);
 
 CREATE TEMP VIEW policies AS
 SELECT p.polrelid AS oid, p.polrelid::regclass::text || '.' || p.polname AS policy, r::regrole::text AS role

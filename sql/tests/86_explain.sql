@@ -2,7 +2,7 @@
 \ir include/send.psql
 BEGIN;
 \ir include/request.psql
-SELECT plan(25);
+SELECT plan(27);
 SELECT api.partner_create('EA', 'Explain A', NULL, NULL), api.partner_create('EB', 'Explain B', NULL, NULL);
 SELECT api.user_create('ExOps', NULL, 'ops', NULL, NULL), api.user_create('ExAdmin', NULL, 'admin', NULL, NULL),
        api.user_create('ExViewer', NULL, 'viewer', NULL, NULL), api.user_create('ExPia', NULL, NULL, 'EA', 'admin'),
@@ -27,6 +27,8 @@ SELECT is(pg_temp.why('ExPia', 'metrics:platform'), 'membership', 'no platform f
 SELECT is(pg_temp.why('ExPia', 'metrics:partner:EB'), 'membership', 'another partner');
 SELECT is(pg_temp.why('ExPia', 'metrics:partner:NONE'), 'partner', 'no partner');
 SELECT is(pg_temp.why('ExMia', 'audit:partner:EA'), 'permission', 'the role has it not');
+SELECT is(pg_temp.why('ExMia', 'wallet:partner:EA'), 'allowed F0', 'a balance');
+SELECT is(pg_temp.why('ExOps', 'wallet:partner:EA'), 'permission', 'which is not for everybody');
 SELECT is(pg_temp.why('ExViewer', 'keys:partner:EA'), 'permission', 'of staff too');
 SELECT is(pg_temp.why('ExMia', 'thread:' || (SELECT id FROM thread)), 'allowed F0,F1', 'who takes part');
 SELECT is(pg_temp.why('ExAdmin', 'thread:' || (SELECT id FROM thread)), 'participation', 'staff do not by being staff');

@@ -31,6 +31,8 @@ static void test_accepted(void **state)
     assert_string_equal(name.code, "INCEPT");
     assert_int_equal(parse("keys:partner:INCEPT", &name), 0);
     assert_int_equal(name.kind, CHANNEL_KEYS);
+    assert_int_equal(parse("wallet:partner:INCEPT", &name), 0);
+    assert_int_equal(name.kind, CHANNEL_WALLET);
 }
 
 static void test_refused(void **state)
@@ -59,6 +61,7 @@ static void test_refused(void **state)
         "metrics:jobs:platform",
         "keys:platform",
         "keys:partner:",
+        "wallet:platform",
         "audit:",
         "ctl:authz",
         "session:self",

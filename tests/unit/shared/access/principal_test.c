@@ -137,6 +137,8 @@ static void test_logs_of_a_permission(void **state)
     static const struct channel_name audit_incept = {.kind = CHANNEL_AUDIT, .code = "INCEPT"};
     static const struct channel_name keys = {.kind = CHANNEL_KEYS, .code = "INCEPT"};
     static const struct channel_name keys_other = {.kind = CHANNEL_KEYS, .code = "OTHER"};
+    static const struct channel_name wallet = {.kind = CHANNEL_WALLET, .code = "INCEPT"};
+    static const struct channel_name wallet_other = {.kind = CHANNEL_WALLET, .code = "OTHER"};
     static const struct channel_name control = {.kind = CHANNEL_CONTROL, .platform = true};
     (void)state;
     for (int i = 0; i < ROLE_COUNT; i++) {
@@ -152,10 +154,14 @@ static void test_logs_of_a_permission(void **state)
         }
         uint32_t reads_audit = role_has(role, PERMISSION_AUDIT_READ) ? 0x1 : 0;
         uint32_t reads_keys = role_has(role, PERMISSION_KEYS_READ) ? 0x1 : 0;
+        uint32_t reads_balance = role_has(role, PERMISSION_WALLET_BALANCE) ? 0x1 : 0;
         assert_int_equal(principal_channel_mask(&principal, &audit), staff ? reads_audit : 0);
         assert_int_equal(principal_channel_mask(&principal, &audit_incept), reads_audit);
         assert_int_equal(principal_channel_mask(&principal, &keys), reads_keys);
         assert_int_equal(principal_channel_mask(&principal, &keys_other), staff ? reads_keys : 0);
+        assert_int_equal(principal_channel_mask(&principal, &wallet), reads_balance);
+        assert_int_equal(principal_channel_mask(&principal, &wallet_other),
+                         staff ? reads_balance : 0);
         assert_int_equal(principal_channel_mask(&principal, &control), 0);
     }
 }
