@@ -14,7 +14,7 @@ after(() => {
 });
 
 const channels = [
-    ...['metrics', 'jobs', 'audit', 'keys'].flatMap((kind) =>
+    ...['metrics', 'jobs', 'audit', 'keys', 'wallet'].flatMap((kind) =>
         ['platform', 'partner:ALPHA', 'partner:BETA', 'partner:NONE', 'partner:alpha'].map((place) => `${kind}:${place}`)),
     'nothing:platform', 'ctl:authz', 'thread:thr_0',
 ];

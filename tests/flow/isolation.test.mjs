@@ -156,7 +156,7 @@ async function provoke() {
     return 1;
 }
 
-const kinds = ['metrics', 'jobs', 'audit', 'keys'];
+const kinds = ['metrics', 'jobs', 'audit', 'keys', 'wallet'];
 const channel = () => dice.chance(0.1) ? `thread:${dice.pick(threads).id}`
     : dice.chance(0.3) ? `${dice.pick(kinds)}:platform` : `${dice.pick(kinds)}:partner:${dice.pick(codes)}`;
 
@@ -218,6 +218,10 @@ async function change() {
         const name = canaries.plant({ kind: 'key', partner: code });
         const reply = await ask(stack, 'POST', '/v1/api-keys', { cookie: actor.cookie, body: { partner: code, name, environment: 'test' } });
         if (reply.status === 200) canaries.all.set(reply.body.key, { kind: 'secret' });
+    } else if (dice.chance(0.3)) {
+        await request(owner, 'POST', `/v1/wallet/entries?partner=${code}`, {
+            body: { amount: dice.integer(1, 9), reason: canaries.plant({ kind: 'tokens', partner: code }), idempotency_key: randomUUID() },
+        });
     } else if (dice.chance(0.5)) {
         const address = canaries.plant({ kind: 'address', partner: code });
         await request(actor, 'POST', '/v1/invitations', {

@@ -110,6 +110,8 @@ export function maySee(viewer, what, where) {
             return what.participants.has(viewer.name);
         case 'key': // its name
             return viewer.has('keys.read', what.partner) || viewer.has('audit.read', what.partner);
+        case 'tokens': // why they were given
+            return viewer.has('wallet.read', what.partner);
         case 'name': // of a person: its colleagues, those it writes with, staff
             return Boolean(viewer.staff) || viewer === what.of || what.with.has(viewer.name) ||
                 // Who of staff did something for a partner stands there; who of them is looking does not.

@@ -117,12 +117,17 @@ test('a permission that is flipped is noticed', async () => {
     assert.deepEqual(await disagreements(Object.values(people), [route]), []);
 });
 
+/** What a GET wants to be told, if it does. */
+const queryOf = ({ name }) => ({
+    explain: `?user=${people.none.id}&channel=metrics:platform`, team_list: '?partner=ALPHA', keys_list: '?partner=ALPHA',
+    wallet_get: '?partner=ALPHA', wallet_entries: '?partner=ALPHA',
+})[name];
+
 test('lists that one may ask for are there, and of one\'s own partner only', async () => {
-    const query = { team_list: '?partner=ALPHA', keys_list: '?partner=ALPHA', explain: `?user=${people.none.id}&channel=metrics:platform` };
     for (const route of routes.filter(({ method, path }) => method === 'GET' && !path.includes('{}')))
         for (const who of Object.values(people)) {
             if (expected(route, who) !== 'allowed') continue;
-            const reply = await call(route, who, { query: query[route.name] });
+            const reply = await call(route, who, { query: queryOf(route) });
             assert.equal(reply.status, 200, `${who.role} ${route.name}: ${reply.text}`);
             assert.match(reply.headers['content-type'], /json/);
             if (who.scope === 'partner') {
@@ -137,7 +142,7 @@ test('a list as CSV wants the permission to export too', async () => {
     for (const route of routes.filter(({ method, path }) => method === 'GET' && !path.includes('{}')))
         for (const who of Object.values(people)) {
             if (expected(route, who) !== 'allowed') continue;
-            const query = ['team_list', 'keys_list'].includes(route.name) ? '?partner=ALPHA' : '?';
+            const query = queryOf(route) ?? '?';
             if (!(await call(route, who, { query })).body.items) continue;
             const reply = await call(route, who, { query: `${query}&format=csv`.replace('?&', '?') });
             const allowed = table.has(who.role, 'export.csv');
@@ -159,12 +164,16 @@ async function foreign() {
         `INSERT INTO app.invitations (token_hash, partner_id, email, name, role, expires_at)
          VALUES (sha256('foreign'), ${partner}, 'foreign@example.test', 'F', 'viewer', now() + interval '1 day')
          RETURNING public_id`);
+    const [[request]] = await stack.sql(
+        `INSERT INTO app.wallet_requests (partner_id, amount, actor_id, idempotency_key, reason)
+         SELECT ${partner}, 5, user_id, 'foreign', 'f' FROM app.users WHERE public_id = '${beta.admin.id}' RETURNING public_id`);
     const [[session]] = await stack.sql(
         `SELECT s.public_id FROM app.sessions s JOIN app.users u USING (user_id) WHERE u.public_id = '${beta.admin.id}' LIMIT 1`);
     return {
         '/v1/users/': [beta.admin.id, people['staff.owner'].id], '/v1/team/': [beta.admin.id], '/v1/roles/': [role],
         '/v1/invitations/': [invitation], '/v1/staff/': [people['staff.owner'].id], '/v1/api-keys/': [key],
         '/v1/partners/': ['BETA'], '/v1/me/sessions/': [session],
+        '/v1/wallet/entries/': [request],
     };
 }
 
@@ -263,6 +272,8 @@ const channels = {
     'metrics:platform': ['metrics.read'], 'jobs:platform': ['metrics.read'], 'audit:platform': ['audit.read'],
     'metrics:partner:ALPHA': ['metrics.read', 'ALPHA'], 'jobs:partner:ALPHA': ['metrics.read', 'ALPHA'],
     'audit:partner:ALPHA': ['audit.read', 'ALPHA'], 'keys:partner:ALPHA': ['keys.read', 'ALPHA'],
+    'wallet:partner:ALPHA': ['wallet.balance', 'ALPHA'], 'wallet:partner:BETA': ['wallet.balance', 'BETA'],
+    'wallet:partner:NOSUCH': null, 'wallet:platform': null,
     'metrics:partner:BETA': ['metrics.read', 'BETA'], 'jobs:partner:BETA': ['metrics.read', 'BETA'],
     'audit:partner:BETA': ['audit.read', 'BETA'], 'keys:partner:BETA': ['keys.read', 'BETA'],
     'keys:partner:NOSUCH': null, 'audit:partner:NOSUCH': null, 'metrics:partner:NOSUCH': null, 'keys:platform': null,
@@ -315,12 +326,12 @@ test('role x channel x method over the socket', async (context) => {
             else {
                 assert.equal((await tell('publish', channel, { data: { forged: true } })).error?.code, 108, `${what} publish`);
                 const history = await tell('history', channel, { limit: 1 });
-                const log = /^(thread|audit|keys):/.test(channel);
+                const log = /^(thread|audit|keys|wallet):/.test(channel);
                 if (log) assert.ok(history.history, `${what} history: ${JSON.stringify(history)}`);
                 else assert.equal(history.error.code, 108, `${what} history`);
                 // Who reads a trail is nobody's business.
                 const { presence, error: refusal } = await tell('presence', channel);
-                if (/^(audit|keys):/.test(channel)) assert.equal(refusal?.code, 108, `${what} presence`);
+                if (/^(audit|keys|wallet):/.test(channel)) assert.equal(refusal?.code, 108, `${what} presence`);
                 else assert.ok(presence, `${what} presence`);
             }
         }
