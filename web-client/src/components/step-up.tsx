@@ -26,7 +26,7 @@ export function StepUpDialog({ principal }: { principal: Principal }) {
         );
     return (
         <Dialog title="Confirm that it is you" close={asked.cancel}>
-            <p>You signed in a while ago, and this changes keys, roles or your account.</p>
+            <p>You signed in a while ago, and this changes keys, roles, tokens or your account.</p>
             <Form
                 label="Confirm"
                 cancel={asked.cancel}
