@@ -260,6 +260,25 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
       AND (s.impersonator_id IS NULL OR app.may_impersonate(s.impersonator_id))
 $$;
 
+-- The one partner that a refused call is about: it, or somebody or something of it, was named. Of what
+-- a member names only his own partners count: of a stranger's attempts only staff hear, who may know
+-- both.
+CREATE OR REPLACE FUNCTION app.partner_meant(p_path text, p_target text, p_query jsonb, p_body jsonb) RETURNS int
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT CASE WHEN count(*) = 1 THEN min(x.partner_id) END
+    FROM (SELECT p.partner_id FROM app.partners p
+          WHERE p.code IN (SELECT c #>> '{}' FROM jsonb_path_query(
+                               jsonb_build_array(p_query, p_body, p_body -> 'rows', p_body -> 'memberships'),
+                               'lax $[*].partner') c)
+             OR p.code = p_target AND p_path LIKE '/v1/partners/{}%'
+          UNION
+          SELECT m.partner_id FROM app.users u JOIN app.memberships m ON m.user_id = u.user_id WHERE u.public_id = p_target
+          UNION SELECT k.partner_id FROM app.api_keys k WHERE k.public_id = p_target
+          UNION SELECT r.partner_id FROM app.custom_roles r WHERE r.public_id = p_target
+          UNION SELECT i.partner_id FROM app.invitations i WHERE i.public_id = p_target) x
+    WHERE authz.is_staff() OR x.partner_id IN (SELECT m.partner_id FROM app.memberships_of(authz.user_id()) m)
+$$;
+
 -- status 200 to 299: `body` is the answer and `feeds` is to be published, a JSON array of {channel,
 -- epoch, seq, payload}; else reason, detail and field are the problem.
 CREATE FUNCTION api.request(p_route text, p_session bytea, p_request_id text, p_ip text, p_target text,
@@ -343,7 +362,8 @@ BEGIN
         END IF;
     END;
     IF status = 403 AND v_route.mutates THEN
-        PERFORM app.audit(v_route.name, NULL, p_target, NULL, NULL, jsonb_build_object('reason', reason), 'denied');
+        PERFORM app.audit(v_route.name, NULL, p_target, app.partner_meant(v_route.path, p_target, p_query, p_body), NULL,
+                          jsonb_build_object('reason', reason), 'denied');
         feeds := nullif(current_setting('mh.feeds', true), '');
     END IF;
 END

@@ -2,7 +2,7 @@
 \ir include/send.psql
 BEGIN;
 \ir include/request.psql
-SELECT plan(45);
+SELECT plan(60);
 SELECT api.partner_create('UA', 'Audit A', NULL, NULL), api.partner_create('UB', 'Audit B', NULL, NULL);
 CREATE FUNCTION pg_temp.person(p_name text, p_staff text, p_roles jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -71,6 +71,39 @@ SELECT results_eq($$
     SELECT b #>> '{items,0,id}' FROM page$$,
     $$SELECT chain || '.' || seq FROM app.audit_log WHERE partner_id = pg_temp.partner('UA') ORDER BY chain DESC, seq DESC$$,
     'page by page, newest first');
+
+-- ---- Refusals stand where those whom they concern look
+SELECT set_config('app.user_id', '', true), pg_temp.person('AuditBea', NULL, '{"UB": "admin"}');
+CREATE FUNCTION pg_temp.refused(p_who text, p_route text, p_target text, p_body jsonb, p_query jsonb DEFAULT '{}') RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+    v text := pg_temp.verdict(p_who, p_route, p_target, p_body, p_query);
+BEGIN
+    RETURN (SELECT concat_ws(' ', v, coalesce('in ' || p.code, 'nowhere'), (
+                       SELECT 'told ' || string_agg(f ->> 'channel', ' ' ORDER BY f ->> 'channel')
+                       FROM jsonb_array_elements(current_setting('mh.feeds')::jsonb) f WHERE f ->> 'channel' LIKE 'audit:partner:%'))
+            FROM app.audit_log a LEFT JOIN app.partners p USING (partner_id)
+            WHERE a.outcome = 'denied' ORDER BY a.chain DESC, a.seq DESC LIMIT 1);
+END
+$$;
+SELECT is(pg_temp.refused('AuditMia', 'key_create', NULL, '{"partner": "UA"}'), '403 forbidden in UA told audit:partner:UA', 'by the body');
+SELECT is(pg_temp.trail('AuditPia') #>> '{0,action}', 'key_create', 'its admin sees it');
+SELECT is(pg_temp.trail('AuditPia') #>> '{0,actor,name}', 'AuditMia', 'and who it was');
+SELECT is((SELECT count(*) FROM jsonb_array_elements(pg_temp.trail('AuditBea')) i WHERE i ->> 'action' = 'key_create'), 0::bigint, 'no other one');
+SELECT is(pg_temp.refused('AuditMia', 'team_remove', pg_temp.user_id('AuditOwner'), '{}', '{"partner": "UA"}'), '403 forbidden in UA told audit:partner:UA', 'by the query');
+SELECT is(pg_temp.refused('AuditMia', 'user_suspend', pg_temp.user_id('AuditPia'), '{"reason": "x"}'), '403 forbidden in UA told audit:partner:UA', 'by the person');
+SELECT is(pg_temp.refused('AuditMia', 'user_suspend', pg_temp.user_id('AuditBoth'), '{}'), '403 forbidden in UA told audit:partner:UA', 'of whom one partner is the caller''s');
+SELECT is(pg_temp.refused('AuditPia', 'partner_suspend', 'UA', '{}'), '403 forbidden in UA told audit:partner:UA', 'by the path');
+SELECT is(pg_temp.refused('AuditMia', 'users_import', NULL, '{"rows": [{"partner": "UA"}, {"partner": "UA"}, {}, 7]}'),
+          '403 forbidden in UA told audit:partner:UA', 'by lines');
+SELECT is(pg_temp.refused('AuditMia', 'user_roles', pg_temp.user_id('AuditPia'), '{"memberships": [{"partner": "UA", "role": "viewer"}]}'),
+          '403 forbidden in UA told audit:partner:UA', 'by memberships');
+SELECT is(pg_temp.refused('AuditViewer', 'partner_suspend', 'UB', '{}'), '403 forbidden in UB told audit:partner:UB', 'of staff, anywhere');
+SELECT is(pg_temp.refused('AuditViewer', 'user_suspend', pg_temp.user_id('AuditBoth'), '{}'), '403 forbidden nowhere', 'about two it is about none');
+SELECT is(pg_temp.refused('AuditMia', 'key_create', NULL, '{"partner": "UB"}'), '403 forbidden nowhere', 'a stranger''s attempt is for staff only');
+SELECT is(pg_temp.ask('AuditMia', 'key_create', NULL, '{"partner": "UB"}'), pg_temp.ask('AuditMia', 'key_create', NULL, '{"partner": "NONE"}'),
+          'who learns nothing of what is there');
+SELECT is(pg_temp.refused('AuditMia', 'key_create', NULL, '[{"partner": ["UA"]}]', '{"partner": 7}'), '403 forbidden nowhere', 'odd bodies name none');
 
 -- ---- The operator's changes
 SELECT set_config('app.user_id', '', true);
