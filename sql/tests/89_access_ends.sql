@@ -95,7 +95,7 @@ SELECT pg_temp.heard(), pg_temp.audited();
 UPDATE app.sessions SET expires_at = now() - interval '1 second' WHERE session_hash IN (sha256('Ed 1'), sha256('Ed 2'));
 SELECT ok(ops.access_expire(10) IS NOT NULL, 'sessions');
 SELECT is(pg_temp.heard() || pg_temp.audited(), '1: Ed 2, Edward', 'are told of, and are no matter for the trail');
-SELECT is((SELECT string_agg(r.reason, ' ' ORDER BY s.session_hash = sha256('Eve')) FROM app.sessions s
+SELECT is((SELECT string_agg(r.reason, ' ' ORDER BY s.session_hash = sha256('Ed 3')) FROM app.sessions s
            JOIN app.users u USING (user_id)
            CROSS JOIN LATERAL api.sessions_state(ARRAY[s.public_id], ARRAY[u.public_id]) r
            WHERE s.session_hash IN (sha256('Ed 1'), sha256('Ed 3'))), 'expired signed_out', 'the hub is told how each ended');
