@@ -4,11 +4,15 @@ import './admin/admin.css';
 import './theme';
 import { App } from './app';
 import { route } from './route';
-import { restoreSession } from './session/session';
+import { takeAnswer } from './session/provider';
+import { restoreSession, signInByProvider } from './session/session';
 
-// A link that signs in replaces whoever was signed in, so the old session is not even asked for.
+// Who comes from the identity provider, or with a link, replaces whoever was signed in, so the old
+// session is not even asked for.
 const { value: first } = route;
-if (first.page !== 'sign-in' || !first.link) void restoreSession();
+const answer = takeAnswer();
+if (answer) void signInByProvider(answer);
+else if (first.page !== 'sign-in' || !first.link) void restoreSession();
 
 const root = document.getElementById('app');
 if (root) render(<App />, root);

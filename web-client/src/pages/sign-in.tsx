@@ -4,19 +4,46 @@ import { Field, Form } from '../components/form';
 import { Notice } from '../components/notice';
 import { CodeField } from '../components/step-up';
 import { HttpProblem } from '../session/http';
-import { restoreSession, signInByPassword } from '../session/session';
+import { findProvider, goToProvider, provider } from '../session/provider';
+import { codeWanted, presentAnswer, restoreSession, signInByPassword } from '../session/session';
 
 /** Shown at whatever address was asked for, which is the one to go on to. */
 export function SignInPage({ reason }: { reason?: string }) {
     useEffect(() => {
         document.title = 'Sign in · metrics-hub';
+        // Without an answer there is no button, and the rest of the page works.
+        findProvider().catch(() => undefined);
     }, []);
+    const wanted = codeWanted.value;
+    if (wanted)
+        return (
+            <Notice bare icon="lock" title="Sign in">
+                <Form
+                    label="Sign in"
+                    busyLabel="Signing in…"
+                    cancel={() => (codeWanted.value = undefined)}
+                    submit={(entries) => presentAnswer(wanted, entries.text('code'))}
+                >
+                    <SecondFactor />
+                </Form>
+            </Notice>
+        );
+    const outside = provider.value;
     return (
         <Notice bare icon="lock" title="Sign in">
             {reason && (
                 <p class="notice-reason" role="alert">
                     {reason}
                 </p>
+            )}
+            {outside && (
+                <button
+                    type="button"
+                    class="button"
+                    onClick={() => goToProvider(outside)}
+                >
+                    Sign in with {outside.name}
+                </button>
             )}
             <PasswordForm />
             <details class="notice-more">

@@ -6,6 +6,7 @@ import { Dialog } from '../components/dialog';
 import { Field, Form, SelectField } from '../components/form';
 import { InvitationReady, type MadeInvitation } from '../components/invitation-ready';
 import { PageFrame } from '../components/page';
+import { PartnerDomains } from '../components/partner-domains';
 import { attempt, notify } from '../components/toast';
 import { When } from '../components/when';
 import { roleName } from '../format/format';
@@ -151,6 +152,7 @@ export function TeamPage({ principal, code }: { principal: Principal; code: stri
                 />
             </section>
             {assigns && <Invitations list={invitations} />}
+            {may(principal, 'partners.write', code) && <PartnerDomains code={code} />}
             {inviting.value && (
                 <InviteToTeam
                     principal={principal}

@@ -4,6 +4,7 @@ import type { SessionNotice, Token } from '../live/payloads';
 import { redirect } from '../route';
 import { call, HttpProblem, whenSignedOut } from './http';
 import type { Principal } from './principal';
+import type { Answer } from './provider';
 
 export type Session =
     | { phase: 'loading' }
@@ -47,6 +48,34 @@ export async function signInByLink(link: string): Promise<void> {
         return;
     }
     await restoreSession();
+}
+
+/** Whom the provider knows, but who needs the code of his second factor here as well. */
+export const codeWanted = signal<Answer | undefined>(undefined);
+
+/** Throws what the form is to show. */
+export async function presentAnswer({ token, nonce }: Answer, code?: string): Promise<void> {
+    await call('POST', '/v1/session', { id_token: token, nonce, ...(code && { code }) });
+    codeWanted.value = undefined;
+    await restoreSession();
+}
+
+export async function signInByProvider(answer: Answer): Promise<void> {
+    if (!answer.token) {
+        session.value = { phase: 'signed-out', reason: 'The identity provider signed nobody in.' };
+        return;
+    }
+    try {
+        await presentAnswer(answer);
+    } catch (error) {
+        if (!(error instanceof HttpProblem) || error.status >= 500) {
+            session.value = { phase: 'unreachable', retry: () => signInByProvider(answer) };
+            return;
+        }
+        const needsCode = error.reason === 'code_required';
+        if (needsCode) codeWanted.value = answer;
+        session.value = { phase: 'signed-out', ...(!needsCode && { reason: `${error.message}.` }) };
+    }
 }
 
 interface Accepted {
