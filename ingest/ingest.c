@@ -209,6 +209,37 @@ static int read_token_secret(struct ingest *ingest)
     return error;
 }
 
+/* All of the provider or nothing of it. */
+static int check_identity_settings(const struct ingest_settings *settings)
+{
+    const char *url = settings->identity_url;
+    bool any = *settings->identity_issuer || *settings->identity_audience ||
+               *settings->identity_keys_file || *url;
+    if (any && !(*settings->identity_issuer && *settings->identity_audience &&
+                 *settings->identity_keys_file)) {
+        log_error("identity_issuer, identity_audience and identity_keys_file go together");
+        return -EINVAL;
+    }
+    if (*url && strncmp(url, "https://", 8) != 0 && strncmp(url, "http://127.0.0.1", 16) != 0) {
+        log_error("identity_url must begin with https://");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* The old keys stay unless there are new ones. */
+static int read_identity_keys(struct ingest *ingest)
+{
+    struct identity_keys *keys = NULL;
+    const char *path = ingest->settings.identity_keys_file;
+    int error = *path ? identity_keys_load(path, &keys) : 0;
+    if (error)
+        return error;
+    identity_keys_free(ingest->identity_keys);
+    ingest->identity_keys = keys;
+    return 0;
+}
+
 static void set_rates(struct ingest *ingest)
 {
     double sign_ins = (double)ingest->settings.sign_in_rate;
@@ -239,6 +270,10 @@ static int open_local(struct ingest *ingest)
     ingest->messages = rate_table_new(0, 0, MESSAGE_USERS);
     set_rates(ingest);
     int error = read_token_secret(ingest);
+    if (!error)
+        error = check_identity_settings(settings);
+    if (!error)
+        error = read_identity_keys(ingest);
     if (error)
         return error;
     error = files_load(settings->web_root, settings->hub_url, &ingest->files);
@@ -360,6 +395,8 @@ static void on_reload(void *owner)
     batcher_set_max_queued(ingest->batcher, (uint32_t)ingest->settings.queue_events);
     set_rates(ingest);
     events_limits_init(ingest);
+    if (read_identity_keys(ingest))
+        log_warning("the identity provider's keys are unchanged");
 }
 
 static void on_gauges(uv_timer_t *timer)
@@ -420,6 +457,7 @@ void ingest_done(struct ingest *ingest)
     rate_table_free(ingest->sign_ins);
     rate_table_free(ingest->sign_in_users);
     rate_table_free(ingest->messages);
+    identity_keys_free(ingest->identity_keys);
     if (ingest->token_secret)
         secret_free(ingest->token_secret, ingest->token_secret_length);
     settings_done(&ingest_settings_table, &ingest->settings);

@@ -12,6 +12,7 @@
 #include "ingest/events/batcher.h"
 #include "ingest/events/rejects.h"
 #include "ingest/http/files.h"
+#include "ingest/http/identity.h"
 #include "ingest/http/keys.h"
 #include "ingest/http/password.h"
 #include "ingest/http/rate_limit.h"
@@ -48,6 +49,7 @@ struct ingest {
     struct key_usage *key_usage;
     struct rate_table *sign_ins, *sign_in_users, *messages;
     struct passwords *passwords;
+    struct identity_keys *identity_keys; /* NULL: no identity provider */
     struct files *files;
     struct http_server *server;
 

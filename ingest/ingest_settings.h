@@ -8,6 +8,8 @@ struct ingest_settings {
     char *listen, *public_url, *hub_url;
     char *database, *redis, *redis_prefix;
     char *token_secret_file, *web_root, *log_level;
+    char *identity_issuer, *identity_audience, *identity_keys_file, *identity_url;
+    bool identity_staff;
     int64_t workers;
     int64_t max_body, max_memory, max_batch, max_header, max_depth, max_connections;
     int64_t rate, queue_events, lanes;

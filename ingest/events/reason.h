@@ -40,6 +40,9 @@
     X(LINK_INVALID, "link_invalid", 401, "The sign-in link is used, expired or unknown")           \
     X(SIGN_IN_FAILED, "sign_in_failed", 401, "E-mail, password or code is not right")              \
     X(CODE_REQUIRED, "code_required", 401, "A code of the second factor is needed")                \
+    X(IDENTITY_INVALID, "identity_invalid", 401, "The identity provider's token is not valid")     \
+    X(IDENTITY_USED, "identity_used", 401, "The identity provider's token was used before")        \
+    X(NO_ACCOUNT, "no_account", 403, "Nobody has an account here under this identity")             \
     X(STEP_UP_FAILED, "step_up_failed", 403, "Password or code is not right")                      \
     X(INVITATION_INVALID, "invitation_invalid", 401, "The invitation is used, expired or unknown") \
     X(ORIGIN, "origin_not_allowed", 403, "The request came from another site")                     \

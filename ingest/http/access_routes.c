@@ -66,6 +66,8 @@ const struct route access_routes[] = {
 
     {HTTP_POST, "/v1/partners/{}/suspend", ACCESS, .name = "partner_suspend"},
     {HTTP_POST, "/v1/partners/{}/activate", ACCESS, .name = "partner_activate"},
+    {HTTP_GET, "/v1/partners/{}/domains", ACCESS, .name = "partner_domains"},
+    {HTTP_PUT, "/v1/partners/{}/domains", ACCESS, .name = "partner_domains_set"},
 
     {HTTP_GET, "/v1/audit", ACCESS, .name = "audit_list"},
     {HTTP_GET, "/v1/audit/verify", ACCESS, .name = "audit_verify"},

@@ -5,6 +5,7 @@
 #include "ingest/http/access_routes.h"
 #include "ingest/http/events_route.h"
 #include "ingest/http/health.h"
+#include "ingest/http/identity_sign_in.h"
 #include "ingest/http/messages_route.h"
 #include "ingest/http/problem.h"
 #include "ingest/http/session.h"
@@ -28,6 +29,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/v1/session", .handle = session_get},
     {HTTP_DELETE, "/v1/session", .handle = session_delete},
     {HTTP_POST, "/v1/session/step-up", .handle = step_up_post},
+    {HTTP_GET, "/v1/session/provider", .handle = identity_provider_get},
     {HTTP_POST, "/v1/invitations/accept", .handle = invitation_accept_post},
     {HTTP_POST, "/v1/token", .handle = session_token},
     {HTTP_GET, "/healthz", .handle = health_alive},

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ingest/http/identity_sign_in.h"
 #include "ingest/http/problem.h"
 #include "ingest/http/session_call.h"
 #include "ingest/http/sign_in.h"
@@ -47,9 +48,13 @@ void session_post(struct ingest *ingest, struct http_request *request)
         sign_in_by_link(call, link);
     else if (json_object_get(body, "email"))
         sign_in_by_password(call, body);
+    else if (json_object_get(body, "id_token"))
+        sign_in_by_identity(call, body);
     else
         http_problem(request, REASON_BAD_REQUEST,
-                     "expected {\"link\":\"…\"} or {\"email\":\"…\",\"password\":\"…\"}", "link");
+                     "expected {\"link\":\"…\"}, {\"email\":\"…\",\"password\":\"…\"} or "
+                     "{\"id_token\":\"…\"}",
+                     "link");
     session_call_forget(call, body);
 }
 

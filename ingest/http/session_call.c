@@ -98,6 +98,16 @@ json_t *session_call_body(struct session_call *call)
     return NULL;
 }
 
+const char *session_call_text(struct session_call *call, const json_t *body, const char *name,
+                              size_t max)
+{
+    const json_t *value = json_object_get(body, name);
+    size_t length = json_string_length(value);
+    if (!length || length > max)
+        return NULL;
+    return arena_text(&call->request->arena, json_string_value(value), length).bytes;
+}
+
 void session_call_forget(struct session_call *call, json_t *body)
 {
     const json_t *password = json_object_get(body, "password");

@@ -6,10 +6,11 @@
 #include <jansson.h>
 
 #include "ingest/http/credentials.h"
+#include "ingest/http/identity.h"
 #include "ingest/http/password.h"
 #include "ingest/http/session_cookie.h"
 
-#define SESSION_MAX_BODY 4096u
+#define SESSION_MAX_BODY 12288u /* an identity provider's token is the longest */
 
 /* In the request's arena, which lives until the answer, since the request is suspended. */
 struct session_call {
@@ -21,8 +22,9 @@ struct session_call {
     struct credentials credentials;
     char password[PASSWORD_MAX_BYTES + 1]; /* until it is compared */
     const char *code, *name;
+    struct identity identity;
     int64_t asked_ms; /* the principal is of then, or later */
-    struct pg_param params[8];
+    struct pg_param params[13];
 };
 
 /* The second column of what writes. */
@@ -40,6 +42,9 @@ bool session_call_may_try_user(struct session_call *call, const char *user);
 
 /* The body, an object, for session_call_forget(); NULL with the request answered. */
 json_t *session_call_body(struct session_call *call);
+/* A text of it of at most `max` bytes, copied, or NULL. */
+const char *session_call_text(struct session_call *call, const json_t *body, const char *name,
+                              size_t max);
 /* Frees it, and wipes the password that it holds and what the request brought. */
 void session_call_forget(struct session_call *call, json_t *body);
 /* Makes the secret of a new session, its hash, and what is kept with it. */

@@ -12,17 +12,6 @@
 #define CODE_MAX 10u
 #define NAME_MAX_BYTES 480u /* of 120 characters */
 
-/* A text of the body in the arena, or NULL. */
-static const char *copy_text(struct session_call *call, const json_t *body, const char *name,
-                             size_t max)
-{
-    const json_t *value = json_object_get(body, name);
-    size_t length = json_string_length(value);
-    if (!length || length > max)
-        return NULL;
-    return arena_text(&call->request->arena, json_string_value(value), length).bytes;
-}
-
 /* Borrowed from the body. One that is too long is not the right one. */
 static const char *password_of(const json_t *body)
 {
@@ -106,7 +95,7 @@ static void on_password_of(void *owner, const struct pg_result *result)
 
 void sign_in_by_password(struct session_call *call, const json_t *body)
 {
-    const char *email = copy_text(call, body, "email", EMAIL_MAX);
+    const char *email = session_call_text(call, body, "email", EMAIL_MAX);
     const char *password = password_of(body);
     if (!email || !password) {
         http_problem(call->request, email ? REASON_SIGN_IN_FAILED : REASON_BAD_REQUEST, NULL,
@@ -115,7 +104,7 @@ void sign_in_by_password(struct session_call *call, const json_t *body)
     }
     if (!session_call_may_try_user(call, email))
         return;
-    call->code = copy_text(call, body, "code", CODE_MAX);
+    call->code = session_call_text(call, body, "code", CODE_MAX);
     memcpy(call->password, password, strlen(password) + 1);
     call->params[0] = session_text(email);
     session_call_run(call, "password_of", "SELECT " CREDENTIALS_COLUMNS " FROM api.password_of($1)",
@@ -196,7 +185,7 @@ void step_up_post(struct ingest *ingest, struct http_request *request)
     if (!body)
         return;
     const char *password = password_of(body);
-    call->code = copy_text(call, body, "code", CODE_MAX);
+    call->code = session_call_text(call, body, "code", CODE_MAX);
     if (!password && !call->code) {
         http_problem(request, REASON_STEP_UP_FAILED,
                      "expected {\"password\":\"…\"} or {\"code\":\"…\"}", NULL);
@@ -271,9 +260,9 @@ void invitation_accept_post(struct ingest *ingest, struct http_request *request)
     json_t *body = session_call_may_try(call) ? session_call_body(call) : NULL;
     if (!body)
         return;
-    const char *token = copy_text(call, body, "token", TOKEN_MAX);
+    const char *token = session_call_text(call, body, "token", TOKEN_MAX);
     const char *password = json_string_value(json_object_get(body, "password"));
-    call->name = copy_text(call, body, "name", NAME_MAX_BYTES);
+    call->name = session_call_text(call, body, "name", NAME_MAX_BYTES);
     if (token)
         secret_hash(token, call->token_hash);
     if (!token)

@@ -60,14 +60,16 @@ $$;
 
 -- The session's row and the trail's. What the browser says of itself is cut to what is kept.
 CREATE OR REPLACE FUNCTION app.session_start(p_user int, p_session_hash bytea, p_ttl_seconds int, p_ip text,
-                                             p_agent text, p_by text) RETURNS jsonb
+                                             p_agent text, p_by text, p_auth_at timestamptz DEFAULT now())
+RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
     v_session text;
 BEGIN
     UPDATE app.users SET last_login_at = now() WHERE user_id = p_user;
-    INSERT INTO app.sessions (session_hash, user_id, expires_at, ip, user_agent, last_seen_at)
-    VALUES (p_session_hash, p_user, now() + make_interval(secs => p_ttl_seconds), p_ip::inet, left(p_agent, 300), now())
+    INSERT INTO app.sessions (session_hash, user_id, auth_at, expires_at, ip, user_agent, last_seen_at)
+    VALUES (p_session_hash, p_user, p_auth_at, now() + make_interval(secs => p_ttl_seconds), p_ip::inet,
+            left(p_agent, 300), now())
     RETURNING public_id INTO v_session;
     PERFORM set_config('app.user_id', p_user::text, true), set_config('app.impersonator_id', '', true),
             set_config('app.ip', coalesce(p_ip, ''), true);

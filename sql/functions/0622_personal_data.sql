@@ -51,6 +51,15 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
           ORDER BY s.public_id DESC LIMIT 1000) s
 $$;
 
+-- Under which names he comes from outside. Of somebody who also belongs to others it is not one partner's.
+CREATE OR REPLACE FUNCTION app.export_identities(p_user int) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('issuer', i.issuer, 'subject', i.subject, 'created_at',
+                                                 app.ms(i.created_at), 'last_used_at', app.ms(i.last_used_at))
+                              ORDER BY i.issuer), '[]')
+    FROM app.user_identities i WHERE i.user_id = p_user AND app.is_only_mine(p_user)
+$$;
+
 -- Everything about the person. Long lists come in pages: ?messages_after, ?audit_after.
 CREATE FUNCTION route.user_export(p_target text, p_query jsonb, p_body jsonb, p_fresh jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
@@ -68,6 +77,7 @@ BEGIN
     RETURN jsonb_build_object(
         'exported_at', app.ms(now()), 'user', app.user_details(v_user),
         'sessions', app.export_sessions(v_user.user_id),
+        'identities', app.export_identities(v_user.user_id),
         'messages', app.export_messages(v_user.user_id, v_messages),
         'audit', app.export_audit(v_user.user_id, v_audit));
 END
@@ -89,6 +99,7 @@ BEGIN
     PERFORM app.end_sessions_of(v_user.user_id);
     UPDATE app.sessions SET ip = NULL, user_agent = NULL WHERE v_user.user_id IN (user_id, impersonator_id);
     DELETE FROM app.sign_in_links WHERE user_id = v_user.user_id;
+    DELETE FROM app.user_identities WHERE user_id = v_user.user_id;
     DELETE FROM app.memberships WHERE user_id = v_user.user_id;
     UPDATE app.users u
     SET name = v_name, email = NULL, password_hash = NULL, totp_secret = NULL, totp_enabled_at = NULL,

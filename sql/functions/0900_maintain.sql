@@ -62,6 +62,7 @@ BEGIN
         ' AND t.partner_id = ANY ((SELECT array_agg(p.partner_id) FROM app.partners p)::int[])'
         ' AND t.closed_at < now() - (SELECT keep FROM ops.retention WHERE what = ''generation_jobs'')',
         'app.sign_in_links t WHERE t.expires_at < now() - (SELECT keep FROM ops.retention WHERE what = ''sessions'')',
+        'app.identity_tokens t WHERE t.expires_at < now() - (SELECT keep FROM ops.retention WHERE what = ''sessions'')',
         'app.sessions t WHERE t.expires_at < now() - (SELECT keep FROM ops.retention WHERE what = ''sessions'')']
     LOOP
         EXECUTE format('WITH old AS MATERIALIZED (SELECT t.tableoid AS part, t.ctid AS at FROM %s LIMIT %s'

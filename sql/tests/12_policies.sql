@@ -35,6 +35,10 @@ INSERT INTO app.wallet_entries (partner_id, amount, balance_after, actor_id, ide
 SELECT p, 1, 1, user_id, 'k', 'r' FROM app.users, unnest(ARRAY[pg_temp.partner('TA'), pg_temp.partner('TB')]) p WHERE name = 'Max';
 INSERT INTO app.wallet_requests (partner_id, amount, actor_id, idempotency_key, reason)
 SELECT pg_temp.partner('TA'), 1, user_id, 'k', 'r' FROM app.users WHERE name = 'Max';
+INSERT INTO app.user_identities (issuer, subject, user_id) SELECT 'i', 's', user_id FROM app.users LIMIT 1;
+INSERT INTO app.identity_tokens (token_hash, expires_at) VALUES (sha256('t'), now());
+INSERT INTO app.partner_domains (domain, partner_id)
+VALUES ('a.example', pg_temp.partner('TA')), ('b.example', pg_temp.partner('TB'));
 INSERT INTO app.routes (name, method, path, mutates) VALUES ('test', 'GET', '/test', false);
 
 -- ---- What is expected ------------------------------------------------------------------------------
@@ -46,7 +50,8 @@ SELECT 'app.' || t || '.p_writer', 'mh_writer', 'all', true
 FROM unnest('{partners,users,memberships,sign_in_links,sessions,api_keys,sources,generation_events,event_dedupe,
               generation_jobs,end_users,lms_publications,event_rejects,api_requests,rollup,channel_head,channel_log,
               threads,thread_participants,messages,permissions,role_permissions,custom_roles,invitations,
-              api_key_seats,audit_head,audit_log,audit_anchor,routes,wallets,wallet_entries,wallet_requests}'::text[]) t
+              api_key_seats,audit_head,audit_log,audit_anchor,routes,wallets,wallet_entries,wallet_requests,
+              user_identities,identity_tokens,partner_domains}'::text[]) t
 UNION ALL
 SELECT 'app.' || t || '.p_reader', 'mh_reader', 'all', false
 FROM unnest('{partners,users,memberships,sessions,generation_jobs,end_users,rollup,channel_head,channel_log,threads,

@@ -227,9 +227,10 @@ export class Stack {
 
     async start() {
         const { partners = ['ALPHA', 'BETA'] } = this.options;
-        const [postgresPort, redisPort, ingestPort, hubPort] = await Promise.all(
+        const [postgresPort, redisPort, freeIngestPort, hubPort] = await Promise.all(
             Array.from({ length: 4 }, freePort),
         );
+        const ingestPort = this.options.ingestPort ?? freeIngestPort;
         fs.mkdirSync(path.join(this.folder, 'postgres'), { recursive: true });
         this.postgres = new Postgres(path.join(this.folder, 'postgres'), postgresPort, {
             // The tests kill processes, never the machine.
@@ -409,7 +410,7 @@ export class Stack {
     }
 }
 
-/** Options: partners (codes); postgres, ingest and hub (settings beside the defaults); environment (of
+/** Options: partners (codes); ingestPort; postgres, ingest and hub (settings beside the defaults); environment (of
  *  the daemons); redis (makes
  *  another Redis, given its folder: url, start, stop). */
 export async function startStack(options = {}) {
