@@ -62,6 +62,8 @@ static const struct setting settings[] = {
      "Life of a token for the hub"},
     {NAMED(session_ttl, DURATION), "12h", 60 * SECOND, 30 * DAY, true, false,
      "Life of a browser's session"},
+    {NAMED(stuck_after, DURATION), "15m", SECOND, 30 * DAY, false, false,
+     "An open job older than this counts as stuck; the same as the hub's"},
     {NAMED(header_timeout, DURATION), "10s", SECOND, HOUR, true, false,
      "Time for a new connection's first header"},
     {NAMED(body_timeout, DURATION), "30s", SECOND, HOUR, true, false,

@@ -14,7 +14,7 @@ struct ingest_settings {
     int64_t max_body, max_memory, max_batch, max_header, max_depth, max_connections;
     int64_t rate, queue_events, lanes;
     int64_t sign_in_rate, sign_in_user_rate, message_rate;
-    int64_t token_ttl, session_ttl;
+    int64_t token_ttl, session_ttl, stuck_after;
     int64_t header_timeout, body_timeout, idle_timeout, drain_timeout;
 };
 

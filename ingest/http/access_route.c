@@ -295,6 +295,9 @@ static void prepare(struct access_call *call)
         access_fresh_key(&call->secrets, call->fresh);
     if (flags & ACCESS_NEW_TOKEN)
         access_fresh_token(&call->secrets, call->fresh);
+    if (flags & ACCESS_STUCK_AFTER)
+        json_object_set_new(call->fresh, "stuck_after_ms",
+                            json_integer(call->ingest->settings.stuck_after));
     if (flags & ACCESS_PASSWORD && json_is_string(json_object_get(call->body, "password")))
         hash_password(call);
     else if (flags & ACCESS_CODE)

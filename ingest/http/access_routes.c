@@ -73,10 +73,21 @@ const struct route access_routes[] = {
     {HTTP_GET, "/v1/audit/verify", ACCESS, .name = "audit_verify"},
     {HTTP_GET, "/v1/admin/explain", ACCESS, .name = "explain"},
 
+    {HTTP_GET, "/v1/dashboard/kpis", ACCESS, .name = "dashboard_kpis"},
+    {HTTP_GET, "/v1/dashboard/trends", ACCESS, .name = "dashboard_trends"},
+    {HTTP_GET, "/v1/dashboard/incidents", ACCESS, .name = "dashboard_incidents"},
+    {HTTP_GET, "/v1/dashboard/queue-health", ACCESS, .name = "dashboard_queue",
+     .flags = ACCESS_STUCK_AFTER},
+
     /* The same under the names of an older design. */
     {HTTP_POST, "/admin/auth/login", .handle = session_post},
     {HTTP_POST, "/admin/auth/logout", .handle = session_delete},
     {HTTP_GET, "/admin/auth/me", ACCESS, .name = "me_get"},
+    {HTTP_GET, "/admin/dashboard/kpis", ACCESS, .name = "dashboard_kpis"},
+    {HTTP_GET, "/admin/dashboard/trends", ACCESS, .name = "dashboard_trends"},
+    {HTTP_GET, "/admin/dashboard/incidents", ACCESS, .name = "dashboard_incidents"},
+    {HTTP_GET, "/admin/dashboard/queue-health", ACCESS, .name = "dashboard_queue",
+     .flags = ACCESS_STUCK_AFTER},
     {HTTP_GET, "/admin/users", ACCESS, .name = "users_list"},
     {HTTP_GET, "/admin/users/{}", ACCESS, .name = "user_get"},
     {HTTP_POST, "/admin/users/{}/suspend", ACCESS, .name = "user_suspend"},

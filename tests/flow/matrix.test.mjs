@@ -120,7 +120,8 @@ test('a permission that is flipped is noticed', async () => {
 /** What a GET wants to be told, if it does. */
 const queryOf = ({ name }) => ({
     explain: `?user=${people.none.id}&channel=metrics:platform`, team_list: '?partner=ALPHA', keys_list: '?partner=ALPHA',
-    wallet_get: '?partner=ALPHA', wallet_entries: '?partner=ALPHA',
+    wallet_get: '?partner=ALPHA', wallet_entries: '?partner=ALPHA', dashboard_kpis: '?partner=ALPHA',
+    dashboard_trends: '?partner=ALPHA', dashboard_incidents: '?partner=ALPHA', dashboard_queue: '?partner=ALPHA',
 })[name];
 
 test('lists that one may ask for are there, and of one\'s own partner only', async () => {
