@@ -2,7 +2,7 @@
 -- of later migrations included. Each check lists its offenders.
 \ir include/send.psql
 BEGIN;
-SELECT plan(19);
+SELECT plan(20);
 
 CREATE TEMP VIEW tables AS
 SELECT c.oid, c.oid::regclass::text AS name, c.relname, c.relrowsecurity, c.relforcerowsecurity, c.relispartition,
@@ -99,5 +99,8 @@ SELECT is_empty($$SELECT rolname FROM pg_roles WHERE rolname LIKE 'mh\_%'
                   AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolinherit
                        OR rolcanlogin <> (rolname IN ('mh_ingest', 'mh_hub')))$$,
                 'no role is more than it needs');
+SELECT is_empty($$SELECT name FROM app.users UNION ALL SELECT public_id FROM app.api_keys
+                  UNION ALL SELECT email FROM app.invitations UNION ALL SELECT user_id::text FROM app.sign_in_links$$,
+                'a new installation lets nobody in: it has no account, key, invitation or link');
 SELECT * FROM finish();
 ROLLBACK;
