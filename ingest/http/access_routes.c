@@ -64,6 +64,7 @@ const struct route access_routes[] = {
     {HTTP_POST, "/v1/wallet/entries/{}/approve", ACCESS, .name = "wallet_approve"},
     {HTTP_POST, "/v1/wallet/entries/{}/reject", ACCESS, .name = "wallet_reject"},
 
+    {HTTP_GET, "/v1/partners", ACCESS, .name = "partners_list"},
     {HTTP_POST, "/v1/partners/{}/suspend", ACCESS, .name = "partner_suspend"},
     {HTTP_POST, "/v1/partners/{}/activate", ACCESS, .name = "partner_activate"},
     {HTTP_GET, "/v1/partners/{}/domains", ACCESS, .name = "partner_domains"},

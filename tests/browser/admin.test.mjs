@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { startStack } from '../flow/harness.mjs';
+import { startStack, until } from '../flow/harness.mjs';
 import { launch, live, manySignIns, overflow, shows, signIn } from './browser.mjs';
 
 let stack;
@@ -343,3 +343,30 @@ for (const [colorScheme, width] of [['light', 360], ['dark', 360], ['light', 136
         assert.deepEqual(seen.errors, []);
         await context.close();
     });
+
+test('a partner is found, suspended with a reason, and activated', async () => {
+    const { page, context, seen } = await signIn(stack, browser, users.owner);
+    const partner = (code) => page.locator(`[data-partner="${code}"]`);
+    await goTo(page, 'Partner directory');
+    await shows(partner('ALPHA'), /ALPHA.*Active/);
+    await page.getByRole('searchbox', { name: 'Search' }).fill('bet');
+    await partner('ALPHA').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Suspend BETA' }).click();
+    await dialog(page).getByLabel('Reason').fill('Unpaid');
+    await dialog(page).getByRole('button', { name: 'Suspend' }).click();
+    await shows(partner('BETA'), /Suspended/);
+    await until(async () => {
+        const { body } = await stack.post('BETA', [stack.event('requested', 'j-1')]);
+        return body.reason === 'partner_suspended';
+    }, 'its key to be refused', 2000);
+    await page.getByRole('button', { name: 'Activate BETA' }).click();
+    await shows(partner('BETA'), /Active/);
+    assert.deepEqual(seen.errors, []);
+    await context.close();
+
+    const viewer = await signIn(stack, browser, users.viewer);
+    await goTo(viewer.page, 'Partner directory');
+    await shows(viewer.page.locator('[data-partner="BETA"]'), /Active/);
+    assert.equal(await viewer.page.getByRole('button', { name: /^Suspend/ }).count(), 0);
+    await viewer.context.close();
+});

@@ -8,12 +8,12 @@ export type Route =
     | { page: 'invitation'; token: string }
     | { page: 'platform' }
     | { page: 'partner' | 'team' | 'keys'; code: string }
-    | { page: 'users' | 'roles' | 'audit' | 'explain' | 'me' }
+    | { page: 'partners' | 'users' | 'roles' | 'audit' | 'explain' | 'me' }
     | { page: 'user'; id: string }
     | { page: 'not-found' };
 
 const codePages = ['partner', 'team', 'keys'] as const;
-const plainPages = ['platform', 'users', 'roles', 'audit', 'explain', 'me'] as const;
+const plainPages = ['platform', 'partners', 'users', 'roles', 'audit', 'explain', 'me'] as const;
 
 function oneOf<T extends string>(names: readonly T[], name: string): T | undefined {
     return names.find((one) => one === name);

@@ -17,6 +17,7 @@ import { KeysPage } from './pages/keys';
 import { MePage } from './pages/me';
 import { NotFoundPage } from './pages/not-found';
 import { PartnerDashboard } from './pages/partner-dashboard';
+import { PartnersPage } from './pages/partners';
 import { RolesPage } from './pages/roles';
 import { SignInPage } from './pages/sign-in';
 import { StaffDashboard } from './pages/staff-dashboard';
@@ -44,6 +45,8 @@ function pageAt(principal: Principal, at: Route): VNode | undefined {
             const membership = membershipIn(principal, at.code);
             return membership && <PartnerDashboard membership={membership} />;
         }
+        case 'partners':
+            return <PartnersPage principal={principal} />;
         case 'users':
             return <UsersPage principal={principal} />;
         case 'user':

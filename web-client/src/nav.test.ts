@@ -63,6 +63,7 @@ function randomRoute(next: () => number): Route {
         { page: 'keys', code },
         { page: 'users' },
         { page: 'roles' },
+        { page: 'partners' },
         { page: 'audit' },
         { page: 'explain' },
         { page: 'me' },
@@ -83,6 +84,8 @@ function shouldOpen(principal: Principal, route: Route): boolean {
             return staff && has('metrics.read');
         case 'partner':
             return has('metrics.read', route.code);
+        case 'partners':
+            return staff && has('partners.read');
         case 'team':
             return has('users.read', route.code);
         case 'keys':

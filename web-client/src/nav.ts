@@ -23,6 +23,7 @@ const pages: Record<Route['page'], Access | 'everyone' | 'nobody'> = {
     partner: { staff: 'metrics.read', member: 'metrics.read' },
     team: { staff: 'users.read', member: 'users.read' },
     keys: { staff: 'keys.read', member: 'keys.read' },
+    partners: { staff: 'partners.read' },
     users: { staff: 'users.read' },
     user: { staff: 'users.read', member: 'users.read' },
     roles: { staff: 'users.read', member: 'roles.assign' },
@@ -62,7 +63,10 @@ function groupsOf(principal: Principal, code: string | undefined): NavGroup[] {
     return [
         {
             label: 'Platform',
-            items: [{ label: 'All partners', icon: 'grid', route: { page: 'platform' } }],
+            items: [
+                { label: 'All partners', icon: 'grid', route: { page: 'platform' } },
+                { label: 'Partner directory', icon: 'list', route: { page: 'partners' } },
+            ],
         },
         { label: name, items: partner },
         {

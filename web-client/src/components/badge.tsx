@@ -7,6 +7,7 @@ const looks: Record<string, { icon: IconName; tone: string }> = {
     updated: { icon: 'retry', tone: 'accent' },
     unchanged: { icon: 'dash', tone: 'muted' },
     suspended: { icon: 'pause', tone: 'warn' },
+    churned: { icon: 'dash', tone: 'muted' },
     denied: { icon: 'lock', tone: 'bad' },
     error: { icon: 'warn', tone: 'bad' },
     erased: { icon: 'dash', tone: 'muted' },

@@ -1,9 +1,9 @@
 /** The directory of people: found by words and filters that are in the address. */
 import { useSignal } from '@preact/signals';
-import { useRef } from 'preact/hooks';
 import { actorOf, grantableRoles } from '../admin/grants';
 import { requestQuery } from '../admin/query';
 import type { RolesAnswer, UserItem } from '../admin/shapes';
+import { useAnswered } from '../admin/use-answered';
 import { type FilterState, useFilters } from '../admin/use-filters';
 import { Badge } from '../components/badge';
 import { type Column, DataTable } from '../components/data-table';
@@ -16,7 +16,7 @@ import { fullTime, moment, roleName } from '../format/format';
 import { hrefOf } from '../route';
 import { download } from '../session/download';
 import { isStaff, may, mayChange, type Principal } from '../session/principal';
-import { type List, useList, useResource } from '../session/resource';
+import { useList, useResource } from '../session/resource';
 
 const staffRoles = ['owner', 'admin', 'ops', 'support', 'billing', 'viewer'];
 const partnerRoles = ['admin', 'manager', 'developer', 'viewer'];
@@ -70,13 +70,6 @@ const columns: readonly Column<UserItem>[] = [
         cell: (user) => <When at={user.created_at} />,
     },
 ];
-
-/** The list that was asked for, or until it is here the one before: typing does not blank the page. */
-function useAnswered(list: List<UserItem>): List<UserItem> {
-    const last = useRef(list);
-    if (list.items.value || list.error.value) last.current = list;
-    return last.current;
-}
 
 function When({ at }: { at: number }) {
     return (
