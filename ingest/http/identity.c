@@ -142,41 +142,36 @@ static const char *fault_text(int error)
 }
 
 /* Takes the reference of `set`. */
-static int keys_of(json_t *set, const char *path, struct identity_keys **ret_keys)
+static int keys_of(json_t *set, struct identity_keys **ret_keys)
 {
     struct identity_keys *keys = memory_zalloc(sizeof(*keys));
     int error = add_keys(keys, set);
     json_decref(set);
-    if (error) {
-        log_error("%s %s", path, fault_text(error));
+    if (error)
         identity_keys_free(keys);
-        return -EINVAL;
-    }
-    *ret_keys = keys;
-    return 0;
+    else
+        *ret_keys = keys;
+    return error;
 }
 
 int identity_keys_load(const char *path, struct identity_keys **ret_keys)
 {
-    json_error_t error;
-    json_t *set = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    if (set)
-        return keys_of(set, path, ret_keys);
-    if (error.line < 0)
-        log_error("%s", error.text);
-    else
-        log_error("%s is not a JWKS: line %d: %s", path, error.line, error.text);
-    return -EINVAL;
+    json_error_t fault;
+    json_t *set = json_load_file(path, JSON_REJECT_DUPLICATES, &fault);
+    int error = set ? keys_of(set, ret_keys) : -EINVAL;
+    if (set && error)
+        log_error("%s %s", path, fault_text(error));
+    else if (error && fault.line < 0)
+        log_error("%s", fault.text);
+    else if (error)
+        log_error("%s is not a JWKS: line %d: %s", path, fault.line, fault.text);
+    return error;
 }
 
 int identity_keys_parse(const char *json, size_t length, struct identity_keys **ret_keys)
 {
-    json_error_t error;
-    json_t *set = json_loadb(json, length, JSON_REJECT_DUPLICATES, &error);
-    if (set)
-        return keys_of(set, "JWKS", ret_keys);
-    log_error("not a JWKS: line %d: %s", error.line, error.text);
-    return -EINVAL;
+    json_t *set = json_loadb(json, length, JSON_REJECT_DUPLICATES, NULL);
+    return set ? keys_of(set, ret_keys) : -EINVAL;
 }
 
 void identity_keys_free(struct identity_keys *keys)

@@ -16,9 +16,10 @@ struct identity_keys;
 
 /* Takes the keys that can verify: RSA of 2,048 to 8,192 bits and Ed25519, whose `use` and `alg`, if
  * they are there, say nothing else. Others are passed over. 0, or after a line in the log -EINVAL:
- * no JWKS, a key that should be secret, or none, or too many, to verify with. */
+ * no JWKS; -EACCES: a key that should be secret; -ENOKEY, -E2BIG: none, or too many, to verify
+ * with. */
 MUST_CHECK int identity_keys_load(const char *path, struct identity_keys **ret_keys);
-/* The same of a text. */
+/* The same of a text, without the log. */
 MUST_CHECK int identity_keys_parse(const char *json, size_t length,
                                    struct identity_keys **ret_keys);
 void identity_keys_free(struct identity_keys *keys); /* NULL allowed */

@@ -30,11 +30,12 @@ static void make_keys(void)
 {
     static const uint8_t seed[crypto_sign_SEEDBYTES] = {7};
     uint8_t public_key[crypto_sign_PUBLICKEYBYTES];
-    char text[200] = "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"";
+    char x[64] = "", text[200];
     if (sodium_init() < 0 || crypto_sign_seed_keypair(public_key, secret_key, seed))
         abort();
-    encode(text, sizeof(text), public_key, sizeof(public_key));
-    strcat(text, "\"}]}");
+    encode(x, sizeof(x), public_key, sizeof(public_key));
+    snprintf(text, sizeof(text), "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\"}]}",
+             x);
     if (identity_keys_parse(text, strlen(text), &keys))
         abort();
 }
