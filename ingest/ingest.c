@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "ingest/http/events_route.h"
+#include "ingest/http/forwarded.h"
 #include "ingest/http/health.h"
 #include "ingest/http/router.h"
 #include "shared/access/token.h"
@@ -158,14 +159,16 @@ static int open_redis(struct ingest *ingest)
     return error;
 }
 
-static struct http_limits limits_of(const struct ingest_settings *settings)
+static struct http_limits limits_of(const struct ingest *ingest)
 {
+    const struct ingest_settings *settings = &ingest->settings;
     return (struct http_limits){
         .max_body = (unsigned)settings->max_body,
         .max_memory = (size_t)settings->max_memory,
         .header_timeout_ms = (uint64_t)settings->header_timeout,
         .body_timeout_ms = (uint64_t)settings->body_timeout,
         .idle_timeout_ms = (uint64_t)settings->idle_timeout,
+        .trusted = ingest->trusted,
     };
 }
 
@@ -176,7 +179,7 @@ static int open_server(struct ingest *ingest)
         .listen = settings->listen,
         .max_connections = (unsigned)settings->max_connections,
         .max_header = (unsigned)settings->max_header,
-        .limits = limits_of(settings),
+        .limits = limits_of(ingest),
         .on_header = router_on_header,
         .on_request = router_on_request,
         .on_done = router_on_done,
@@ -269,7 +272,9 @@ static int open_local(struct ingest *ingest)
         passwords_new(&ingest->process.loop, PASSWORD_JOBS, &ingest->counters->password_hashes);
     ingest->messages = rate_table_new(0, 0, MESSAGE_USERS);
     set_rates(ingest);
-    int error = read_token_secret(ingest);
+    int error = forwarded_parse_trusted(settings->trusted_proxies, &ingest->trusted);
+    if (!error)
+        error = read_token_secret(ingest);
     if (!error)
         error = check_identity_settings(settings);
     if (!error)
@@ -370,11 +375,23 @@ static void on_stop(void *owner)
     uv_timer_start(&ingest->drain, on_drain_tick, 0, DRAIN_TICK_MS);
 }
 
+static int check_file(const struct ingest *ingest)
+{
+    struct ingest_settings settings;
+    if (settings_load(&ingest_settings_table, ingest->argc, ingest->argv, &settings) != SETTINGS_OK)
+        return -EINVAL;
+    int error = ingest_settings_check(&settings);
+    settings_done(&ingest_settings_table, &settings);
+    return error;
+}
+
 int ingest_reload_settings(struct ingest *ingest)
 {
     enum log_level level;
-    int error =
-        settings_reload(&ingest_settings_table, ingest->argc, ingest->argv, &ingest->settings);
+    int error = check_file(ingest);
+    if (!error)
+        error =
+            settings_reload(&ingest_settings_table, ingest->argc, ingest->argv, &ingest->settings);
     if (error) {
         log_warning("settings are unchanged");
         return error;
@@ -388,10 +405,14 @@ int ingest_reload_settings(struct ingest *ingest)
 static void on_reload(void *owner)
 {
     struct ingest *ingest = owner;
-    if (ingest_reload_settings(ingest))
+    struct networks *trusted, *before = ingest->trusted;
+    if (ingest_reload_settings(ingest) ||
+        forwarded_parse_trusted(ingest->settings.trusted_proxies, &trusted))
         return;
-    struct http_limits limits = limits_of(&ingest->settings);
+    ingest->trusted = trusted;
+    struct http_limits limits = limits_of(ingest);
     http_server_set_limits(ingest->server, &limits);
+    networks_free(before);
     batcher_set_max_queued(ingest->batcher, (uint32_t)ingest->settings.queue_events);
     set_rates(ingest);
     events_limits_init(ingest);
@@ -454,6 +475,7 @@ void ingest_done(struct ingest *ingest)
     keys_free(ingest->keys);
     rejects_free(ingest->rejects);
     files_free(ingest->files);
+    networks_free(ingest->trusted);
     rate_table_free(ingest->sign_ins);
     rate_table_free(ingest->sign_in_users);
     rate_table_free(ingest->messages);

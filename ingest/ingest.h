@@ -51,6 +51,7 @@ struct ingest {
     struct passwords *passwords;
     struct identity_keys *identity_keys; /* NULL: no identity provider */
     struct files *files;
+    struct networks *trusted; /* proxies, or NULL */
     struct http_server *server;
 
     char *token_secret;

@@ -1,5 +1,9 @@
 #include "ingest/ingest_settings.h"
 
+#include <errno.h>
+
+#include "ingest/http/forwarded.h"
+#include "shared/base/log.h"
 #include "shared/loop/workers.h"
 
 #define NAMED(name, kind) #name, SETTING_##kind, offsetof(struct ingest_settings, name)
@@ -52,6 +56,9 @@ static const struct setting settings[] = {
      "Most events that wait for Postgres; past it 503"},
     {NAMED(lanes, INTEGER), "4", 1, 64, false, false,
      "Postgres connections of each worker that store events"},
+    {NAMED(trusted_proxies, TEXT), "", 0, 0, true, false,
+     "Addresses and networks of reverse proxies, parted by commas: what they say in "
+     "X-Forwarded-For counts as a request's address; empty: none"},
     {NAMED(sign_in_rate, INTEGER), "10", 1, 100000, true, false,
      "Sign-ins per minute and address, of each worker"},
     {NAMED(sign_in_user_rate, INTEGER), "10", 1, 100000, true, false,
@@ -74,6 +81,23 @@ static const struct setting settings[] = {
      "Time for open requests after SIGTERM"},
     {NAMED(log_level, TEXT), "info", 0, 0, true, false, "debug, info, warning or error"},
 };
+
+int ingest_settings_check(const struct ingest_settings *values)
+{
+    enum log_level level;
+    struct networks *trusted;
+    if (log_level_parse(values->log_level, &level)) {
+        log_error("log_level must be debug, info, warning or error");
+        return -EINVAL;
+    }
+    if (forwarded_parse_trusted(values->trusted_proxies, &trusted)) {
+        log_error("trusted_proxies must be at most %u addresses or networks, parted by commas",
+                  NETWORKS_MAX);
+        return -EINVAL;
+    }
+    networks_free(trusted);
+    return 0;
+}
 
 const struct settings_table ingest_settings_table = {
     .program = "metrics-ingest",

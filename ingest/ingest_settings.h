@@ -9,6 +9,7 @@ struct ingest_settings {
     char *database, *redis, *redis_prefix;
     char *token_secret_file, *web_root, *log_level;
     char *identity_issuer, *identity_audience, *identity_keys_file, *identity_url;
+    char *trusted_proxies;
     bool identity_staff;
     int64_t workers;
     int64_t max_body, max_memory, max_batch, max_header, max_depth, max_connections;
@@ -19,5 +20,8 @@ struct ingest_settings {
 };
 
 extern const struct settings_table ingest_settings_table;
+
+/* What the table cannot judge: 0, or -EINVAL after one log line. */
+MUST_CHECK int ingest_settings_check(const struct ingest_settings *values);
 
 #endif

@@ -55,10 +55,9 @@ int main(int argc, char **argv)
     default:
         break;
     }
-    if (log_level_parse(ingest.settings.log_level, &level)) {
-        log_error("log_level must be debug, info, warning or error");
+    if (ingest_settings_check(&ingest.settings) ||
+        log_level_parse(ingest.settings.log_level, &level))
         return 2;
-    }
     log_init("metrics-ingest", level);
     ingest.argc = argc;
     ingest.argv = argv;

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ingest/http/forwarded.h"
 #include "ingest/http/reply.h"
 #include "ingest/http/server_internal.h"
 #include "shared/base/time.h"
@@ -47,6 +48,42 @@ void exchange_refuse(struct http_request *request, enum reason reason)
         server->options.on_refused(server->options.owner, request, reason);
 }
 
+static bool is_chain(const struct http_header *header)
+{
+    return strcasecmp(header->name, "X-Forwarded-For") == 0;
+}
+
+/* The values of all of its headers, joined by commas; NULL without one. */
+static const char *forwarded_chain(struct http_request *request)
+{
+    const struct http_header *headers = request->headers;
+    size_t length = 0;
+    for (unsigned i = 0; i < request->header_count; i++)
+        length += is_chain(&headers[i]) ? strlen(headers[i].value) + 1 : 0;
+    if (!length)
+        return NULL;
+    char *chain = arena_array(&request->arena, length, 1), *at = chain;
+    for (unsigned i = 0; i < request->header_count; i++) {
+        if (!is_chain(&headers[i]))
+            continue;
+        size_t size = strlen(headers[i].value);
+        memcpy(at, headers[i].value, size);
+        at += size;
+        *at++ = ',';
+    }
+    at[-1] = '\0';
+    return chain;
+}
+
+static const char *client_of(struct http_request *request)
+{
+    const struct networks *trusted = request->server->options.limits.trusted;
+    const char *peer = request->connection->address;
+    const char *chain = trusted ? forwarded_chain(request) : NULL;
+    char *out = chain ? arena_array(&request->arena, NETWORKS_ADDRESS_SIZE, 1) : NULL;
+    return forwarded_client(trusted, peer, chain, out);
+}
+
 static void take_head(struct http_request *request, const struct http_head *head)
 {
     request->method = method_of(head->method);
@@ -58,6 +95,7 @@ static void take_head(struct http_request *request, const struct http_head *head
     request->expects_continue = head->expects_continue;
     request->headers = head->headers;
     request->header_count = head->header_count;
+    request->address = client_of(request);
 }
 
 /* False when nothing of the body is worth reading. */

@@ -109,6 +109,19 @@ bool networks_contain(const struct networks *networks, const char *address)
     return false;
 }
 
+int networks_address(const char *text, char out[NETWORKS_ADDRESS_SIZE])
+{
+    unsigned char bytes[ADDRESS_BYTES];
+    bool short_form;
+    if (parse_address(text, bytes, &short_form))
+        return -EINVAL;
+    if (is_v4(bytes))
+        inet_ntop(AF_INET, bytes + V4_AT, out, NETWORKS_ADDRESS_SIZE);
+    else
+        inet_ntop(AF_INET6, bytes, out, NETWORKS_ADDRESS_SIZE);
+    return 0;
+}
+
 void networks_free(struct networks *networks)
 {
     free(networks);

@@ -48,7 +48,7 @@ struct http_request {
     struct http_connection *connection;
     enum http_method method;
     const char *path;    /* without query */
-    const char *address; /* of the peer, numeric, without port */
+    const char *address; /* of the client as trusted proxies say; numeric, without port */
     struct buffer body;  /* complete when the handler runs; NUL follows it */
     struct arena arena;
     struct http_reply reply;

@@ -8,6 +8,7 @@
 
 #include <uv.h>
 
+#include "ingest/http/networks.h"
 #include "ingest/http/request.h"
 #include "shared/base/base.h"
 
@@ -18,6 +19,7 @@ struct http_limits {
     unsigned max_body; /* bytes */
     size_t max_memory; /* bytes of all bodies that are held */
     uint64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms;
+    const struct networks *trusted; /* proxies; borrowed, NULL for none */
 };
 
 struct http_server_options {
