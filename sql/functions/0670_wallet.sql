@@ -221,7 +221,7 @@ BEGIN
         RETURN CASE WHEN v_entry.amount > (SELECT l.most FROM ops.limits l WHERE l.what = 'wallet_grant')
                     THEN app.wallet_ask(v_entry) ELSE app.wallet_post(v_wallet, v_entry) END;
     ELSIF (v_known ->> 'amount')::bigint <> v_entry.amount OR v_known ->> 'reason' <> v_entry.reason THEN
-        PERFORM app.fail(409, 'idempotency_conflict', 'this key is of another entry: take a new one', 'idempotency_key');
+        PERFORM app.fail(409, 'idempotency_conflict', 'another entry has this key: look whether it is yours, then take a new key', 'idempotency_key');
     END IF;
     RETURN v_known;
 END

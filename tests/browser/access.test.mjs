@@ -212,7 +212,7 @@ test('another role changes the navigation and closes the page, without a reload'
 
     await role.selectOption('manager');
     await shows(page.locator('h1'), 'There is no such page');
-    assert.deepEqual(await links(page), ['Dashboard', 'Team', 'Profile and sessions']);
+    assert.deepEqual(await links(page), ['Dashboard', 'Team', 'Tokens', 'Profile and sessions']);
     await role.selectOption('developer');
     await shows(page.locator('h1'), 'API keys of ALPHA');
     assert.equal(await page.evaluate(() => window.stayed), true, 'the same page all along');

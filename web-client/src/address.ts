@@ -7,13 +7,15 @@ export type Route =
     | { page: 'sign-in'; link?: string; then?: Route }
     | { page: 'invitation'; token: string }
     | { page: 'platform' }
-    | { page: 'partner' | 'team' | 'keys'; code: string }
-    | { page: 'partners' | 'users' | 'roles' | 'audit' | 'explain' | 'me' }
+    | { page: 'partner' | 'team' | 'keys' | 'tokens'; code: string }
+    | { page: 'partners' | 'wallets' | 'users' | 'roles' | 'audit' | 'explain' | 'me' }
     | { page: 'user'; id: string }
     | { page: 'not-found' };
 
-const codePages = ['partner', 'team', 'keys'] as const;
-const plainPages = ['platform', 'partners', 'users', 'roles', 'audit', 'explain', 'me'] as const;
+const codePages = ['partner', 'team', 'keys', 'tokens'] as const;
+const plainPages = [
+    'platform', 'partners', 'wallets', 'users', 'roles', 'audit', 'explain', 'me',
+] as const;
 
 function oneOf<T extends string>(names: readonly T[], name: string): T | undefined {
     return names.find((one) => one === name);
@@ -71,6 +73,7 @@ export function addressOf(target: Route, window: WindowName): string {
             return `#/partner/${target.code}?window=${window}`;
         case 'team':
         case 'keys':
+        case 'tokens':
             return `#/${target.page}/${target.code}`;
         case 'user':
             return `#/users/${target.id}`;

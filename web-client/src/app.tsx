@@ -24,7 +24,9 @@ import { StaffDashboard } from './pages/staff-dashboard';
 import { UserPage } from './pages/user';
 import { UsersPage } from './pages/users';
 import { TeamPage } from './pages/team';
+import { TokensPage } from './pages/tokens';
 import { LoadingPage, UnreachablePage } from './pages/waiting';
+import { WalletsPage } from './pages/wallets';
 import { redirect, type Route, route } from './route';
 import { isStaff, membershipIn, type Principal } from './session/principal';
 import {
@@ -61,6 +63,10 @@ function pageAt(principal: Principal, at: Route): VNode | undefined {
             return <TeamPage key={at.code} principal={principal} code={at.code} />;
         case 'keys':
             return <KeysPage key={at.code} principal={principal} code={at.code} />;
+        case 'tokens':
+            return <TokensPage key={at.code} principal={principal} code={at.code} />;
+        case 'wallets':
+            return <WalletsPage principal={principal} />;
         case 'me':
             return <MePage principal={principal} />;
         default:

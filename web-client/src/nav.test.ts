@@ -61,6 +61,8 @@ function randomRoute(next: () => number): Route {
         { page: 'partner', code },
         { page: 'team', code },
         { page: 'keys', code },
+        { page: 'tokens', code },
+        { page: 'wallets' },
         { page: 'users' },
         { page: 'roles' },
         { page: 'partners' },
@@ -90,6 +92,10 @@ function shouldOpen(principal: Principal, route: Route): boolean {
             return has('users.read', route.code);
         case 'keys':
             return has('keys.read', route.code);
+        case 'tokens':
+            return has('wallet.balance', route.code);
+        case 'wallets':
+            return staff && has('wallet.balance');
         case 'users':
         case 'explain':
             return staff && has('users.read');
@@ -142,6 +148,7 @@ describe('navigation', () => {
 describe('addresses', () => {
     it('are read', () => {
         expect(parse('#/keys/ALPHA').route).toEqual({ page: 'keys', code: 'ALPHA' });
+        expect(parse('#/tokens/ALPHA').route).toEqual({ page: 'tokens', code: 'ALPHA' });
         expect(parse('#/team/ALPHA').route).toEqual({ page: 'team', code: 'ALPHA' });
         expect(parse('#/users/usr_01ab').route).toEqual({ page: 'user', id: 'usr_01ab' });
         expect(parse('#/invitation?token=a-b_c').route).toEqual({

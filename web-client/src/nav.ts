@@ -23,6 +23,8 @@ const pages: Record<Route['page'], Access | 'everyone' | 'nobody'> = {
     partner: { staff: 'metrics.read', member: 'metrics.read' },
     team: { staff: 'users.read', member: 'users.read' },
     keys: { staff: 'keys.read', member: 'keys.read' },
+    tokens: { staff: 'wallet.balance', member: 'wallet.balance' },
+    wallets: { staff: 'wallet.balance' },
     partners: { staff: 'partners.read' },
     users: { staff: 'users.read' },
     user: { staff: 'users.read', member: 'users.read' },
@@ -58,6 +60,7 @@ function groupsOf(principal: Principal, code: string | undefined): NavGroup[] {
               { label: 'Dashboard', icon: 'pulse', route: { page: 'partner', code } },
               { label: 'Team', icon: 'people', route: { page: 'team', code } },
               { label: 'API keys', icon: 'key', route: { page: 'keys', code } },
+              { label: 'Tokens', icon: 'coin', route: { page: 'tokens', code } },
           ]
         : [];
     return [
@@ -66,6 +69,7 @@ function groupsOf(principal: Principal, code: string | undefined): NavGroup[] {
             items: [
                 { label: 'All partners', icon: 'grid', route: { page: 'platform' } },
                 { label: 'Partner directory', icon: 'list', route: { page: 'partners' } },
+                { label: 'Wallets', icon: 'coin', route: { page: 'wallets' } },
             ],
         },
         { label: name, items: partner },

@@ -88,7 +88,8 @@ function PartnerPicker({ principal, code }: { principal: Principal; code: string
     if (isStaff(principal) || principal.partners.length < 2) return null;
     const choose = (wanted: string): void => {
         const { page } = route.peek();
-        navigate({ page: page === 'team' || page === 'keys' ? page : 'partner', code: wanted });
+        const kept = page === 'team' || page === 'keys' || page === 'tokens';
+        navigate({ page: kept ? page : 'partner', code: wanted });
     };
     return (
         <label class="select">
