@@ -33,6 +33,7 @@ struct command {
     X("key rotate", "replace an API key by a new one, shown once", command_key_rotate)             \
     X("key revoke", "revoke an API key", command_key_revoke)                                       \
     X("key list", "list the API keys", command_key_list)                                           \
+    X("model set", "make or change a model's configuration", command_model_set)                    \
     X("thread create", "create a thread of messages", command_thread_create)                       \
     X("thread join", "let a user take part in a thread", command_thread_join)                      \
     X("thread leave", "end a user's part in a thread", command_thread_leave)                       \

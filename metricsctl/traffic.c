@@ -66,7 +66,8 @@ struct model {
 static const struct model models[] = {
     {"cinema-2", "manifest_to_video", 0.30, 95, 0.45, 12, 1800, 42000},
     {"cinema-2-fast", "manifest_to_video", 0.20, 38, 0.40, 8, 1200, 15500},
-    {"sketch-1", "quick", 0.35, 14, 0.35, 2, 420, 3200},
+    {"sketch-1", "quick", 0.30, 14, 0.35, 2, 420, 3200},
+    {"voice-2", "narration", 0.05, 9, 0.30, 3, 600, 1100},
     {"portrait-3", "image_to_video", 0.15, 52, 0.55, 4, 900, 21000},
 };
 

@@ -22,7 +22,8 @@ uint32_t channel_classes(enum channel_kind kind)
         return FIELD_BIT(FIELD_F0) | FIELD_BIT(FIELD_F2);
     if (kind == CHANNEL_THREAD)
         return FIELD_BIT(FIELD_F0) | FIELD_BIT(FIELD_F1);
-    if (kind == CHANNEL_AUDIT || kind == CHANNEL_KEYS || kind == CHANNEL_WALLET)
+    if (kind == CHANNEL_AUDIT || kind == CHANNEL_KEYS || kind == CHANNEL_WALLET ||
+        kind == CHANNEL_SYSTEM)
         return FIELD_BIT(FIELD_F0);
     uint32_t classes = 0;
     for (size_t i = 0; i < JOB_FIELD_COUNT; i++)
@@ -174,7 +175,8 @@ bool channel_expired(const struct channel *channel, int64_t now_ms)
 static const enum snapshot_kind snapshot_kinds[] = {
     [CHANNEL_METRICS] = SNAPSHOT_METRICS, [CHANNEL_JOBS] = SNAPSHOT_JOBS,
     [CHANNEL_THREAD] = SNAPSHOT_MEMBERS,  [CHANNEL_AUDIT] = SNAPSHOT_POSITION,
-    [CHANNEL_KEYS] = SNAPSHOT_POSITION,   [CHANNEL_WALLET] = SNAPSHOT_POSITION};
+    [CHANNEL_KEYS] = SNAPSHOT_POSITION,   [CHANNEL_WALLET] = SNAPSHOT_POSITION,
+    [CHANNEL_SYSTEM] = SNAPSHOT_POSITION};
 
 struct channel *channel_new(const struct channel_context *context, const char *name,
                             const struct channel_name *parsed)

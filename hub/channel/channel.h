@@ -5,8 +5,8 @@
  * each second if time alone moved something. All views publish together, so the difference is
  * computed once and only redacted per view.
  *
- * `thread:…`, `audit:…` and `keys:…` are logs: each row is published, as it is, of a thread to
- * those who take part, of the others to whoever may read them at all.
+ * `thread:…`, `audit:…`, `keys:…` and `system` are logs: each row is published, as it is, of a
+ * thread to those who take part, of the others to whoever may read them at all.
  *
  * Subscribers embed `struct subscriber` and are told through its ops; a callback may detach its own
  * subscriber. Lives on the hub's loop, owned by `channels`. */

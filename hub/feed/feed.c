@@ -28,6 +28,8 @@ void feed_name(const struct channel_name *channel, char out[FEED_NAME_SIZE])
         [CHANNEL_AUDIT] = "audit",  [CHANNEL_KEYS] = "keys", [CHANNEL_WALLET] = "wallet"};
     if (channel->kind == CHANNEL_CONTROL)
         (void)snprintf(out, FEED_NAME_SIZE, "%s", FEED_CONTROL);
+    else if (channel->kind == CHANNEL_SYSTEM)
+        (void)snprintf(out, FEED_NAME_SIZE, "%s", FEED_SYSTEM);
     else if (channel->kind == CHANNEL_THREAD)
         (void)snprintf(out, FEED_NAME_SIZE, "thread:%s", channel->id);
     else

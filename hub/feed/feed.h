@@ -22,6 +22,7 @@
 
 #define FEED_PLATFORM "feed:platform"
 #define FEED_CONTROL "ctl:authz"
+#define FEED_SYSTEM "system"
 #define FEED_SCOPE_PLATFORM "platform"
 #define FEED_PAGE_ROWS 500
 #define FEED_PENDING_MAX 1024

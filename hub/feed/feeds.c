@@ -47,6 +47,8 @@ static bool starts_with(const char *text, const char *prefix)
 static bool is_log(const char *channel)
 {
     static const char *const prefixes[] = {"thread:", "audit:", "keys:", "wallet:", "ctl:"};
+    if (strcmp(channel, FEED_SYSTEM) == 0)
+        return true;
     for (size_t i = 0; i < ARRAY_LENGTH(prefixes); i++) {
         if (starts_with(channel, prefixes[i]))
             return true;

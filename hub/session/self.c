@@ -43,9 +43,8 @@ static const struct {
               {"keys", CHANNEL_KEYS, false},
               {"wallet", CHANNEL_WALLET, false}};
 
-/* Of the platform, or of the partner; true if there were any. */
-static bool append_scope(const struct principal *principal, const char *code, bool first,
-                         struct buffer *out)
+/* Of the platform, or of the partner. */
+static void append_scope(const struct principal *principal, const char *code, struct buffer *out)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
         struct channel_name name = {.kind = wanted[i].kind, .platform = !code};
@@ -53,20 +52,19 @@ static bool append_scope(const struct principal *principal, const char *code, bo
             (void)snprintf(name.code, sizeof(name.code), "%s", code);
         if ((!code && !wanted[i].of_platform) || !principal_channel_mask(principal, &name))
             continue;
-        buffer_printf(out, "%s\"%s:%s%s\"", first ? "" : ",", wanted[i].text,
-                      code ? "partner:" : "platform", code ? code : "");
-        first = false;
+        buffer_printf(out, ",\"%s:%s%s\"", wanted[i].text, code ? "partner:" : "platform",
+                      code ? code : "");
     }
-    return !first;
 }
 
 /* Staff may see every partner's channels too; only the platform's are worth naming. */
 void self_append_channels(const struct session *session, struct buffer *out)
 {
     const struct principal *principal = session->principal;
-    bool any = append_scope(principal, NULL, true, out);
+    buffer_append_text(out, "\"system\"");
+    append_scope(principal, NULL, out);
     for (size_t i = 0; i < principal->partner_count; i++)
-        any = append_scope(principal, principal->partners[i].code, !any, out);
+        append_scope(principal, principal->partners[i].code, out);
 }
 
 static const char *main_role(const struct principal *principal)

@@ -80,6 +80,11 @@ const struct route access_routes[] = {
     {HTTP_GET, "/v1/dashboard/queue-health", ACCESS, .name = "dashboard_queue",
      .flags = ACCESS_STUCK_AFTER},
 
+    {HTTP_GET, "/v1/flags", ACCESS, .name = "flags_list"},
+    {HTTP_PUT, "/v1/flags/{}", ACCESS, .name = "flag_update"},
+    {HTTP_GET, "/v1/models", ACCESS, .name = "models_list"},
+    {HTTP_PUT, "/v1/models/{}", ACCESS, .name = "model_put"},
+
     /* The same under the names of an older design. */
     {HTTP_POST, "/admin/auth/login", .handle = session_post},
     {HTTP_POST, "/admin/auth/logout", .handle = session_delete},
@@ -103,6 +108,10 @@ const struct route access_routes[] = {
     {HTTP_GET, "/admin/api-keys", ACCESS, .name = "keys_list"},
     {HTTP_POST, "/admin/api-keys", ACCESS, .name = "key_create", .flags = ACCESS_NEW_KEY},
     {HTTP_DELETE, "/admin/api-keys", ACCESS, .name = "key_revoke", .flags = ACCESS_TARGET_ID},
+    {HTTP_GET, "/admin/feature-flags", ACCESS, .name = "flags_list"},
+    {HTTP_PUT, "/admin/feature-flags", ACCESS, .name = "flag_update", .flags = ACCESS_TARGET_ID},
+    {HTTP_GET, "/admin/models", ACCESS, .name = "models_list"},
+    {HTTP_PUT, "/admin/models", ACCESS, .name = "model_put", .flags = ACCESS_TARGET_ID},
 };
 
 const size_t access_route_count = ARRAY_LENGTH(access_routes);

@@ -11,6 +11,8 @@ static const struct {
                   {"thread:", CHANNEL_THREAD},   {"audit:", CHANNEL_AUDIT},
                   {"keys:", CHANNEL_KEYS},       {"wallet:", CHANNEL_WALLET}};
 
+#define SYSTEM_NAME "system"
+
 bool partner_code_valid(const char *text, size_t length)
 {
     if (length < 1 || length >= CHANNEL_CODE_SIZE)
@@ -61,6 +63,10 @@ static int parse_thread(const char *text, size_t length, struct channel_name *na
 
 int channel_name_parse(const char *text, size_t length, struct channel_name *ret_name)
 {
+    if (length == strlen(SYSTEM_NAME) && memcmp(text, SYSTEM_NAME, length) == 0) {
+        *ret_name = (struct channel_name){.kind = CHANNEL_SYSTEM, .platform = true};
+        return 0;
+    }
     for (size_t i = 0; i < ARRAY_LENGTH(namespaces); i++) {
         struct channel_name name = {.kind = namespaces[i].kind};
         if (!take(&text, &length, namespaces[i].text))

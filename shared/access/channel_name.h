@@ -1,6 +1,6 @@
 /* Channel grammar `namespace:scope[:id]`, from the catalogue of channels. Now: metrics, jobs and
- * audit, each of the platform or of one partner, keys and wallet of one partner, and threads of
- * messages. */
+ * audit, each of the platform or of one partner, keys and wallet of one partner, threads of
+ * messages, and `system`, which is everybody's. */
 #ifndef MH_CHANNEL_NAME_H
 #define MH_CHANNEL_NAME_H
 
@@ -20,6 +20,7 @@ enum channel_kind {
     CHANNEL_AUDIT,
     CHANNEL_KEYS,
     CHANNEL_WALLET,
+    CHANNEL_SYSTEM, /* settings that changed, said without what only some may know */
     CHANNEL_CONTROL /* `ctl:authz`, which hubs follow: no name that a client gives is of it */
 };
 

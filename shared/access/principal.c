@@ -33,6 +33,7 @@ static uint32_t scope_mask(enum channel_kind kind, enum role role, uint64_t perm
     case CHANNEL_WALLET:
         return permissions & PERMISSION_BIT(PERMISSION_WALLET_BALANCE) ? FIELD_BIT(FIELD_F0) : 0;
     case CHANNEL_THREAD:
+    case CHANNEL_SYSTEM:
     case CHANNEL_CONTROL:
         break;
     }
@@ -51,6 +52,8 @@ uint32_t principal_channel_mask(const struct principal *principal,
 {
     if (channel->kind == CHANNEL_THREAD)
         return thread_mask(principal);
+    if (channel->kind == CHANNEL_SYSTEM)
+        return FIELD_BIT(FIELD_F0);
     if (principal->is_staff)
         return scope_mask(channel->kind, principal->staff_role, principal->permissions);
     if (channel->platform)

@@ -16,6 +16,8 @@ LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
                  ('wallet', 'wallet.balance', '{partner:}'),
                  ('thread', 'messages.read', '{thr_}'), ('session', NULL, '{self}')) k (kind, permission, places)
          ON k.kind = m[1] AND m[2] = ANY (k.places::text[]) AND (m[3] = '') = (m[2] IN ('platform', 'self'))
+    UNION ALL
+    SELECT 'system', 'everybody', '', NULL WHERE p_channel = 'system'
 $$;
 
 CREATE OR REPLACE FUNCTION app.explained_account(u app.users) RETURNS jsonb
@@ -117,6 +119,10 @@ BEGIN
     ELSIF v_name.place = 'platform' AND v_user.kind <> 'staff' THEN
         v_steps := v_steps || app.step('membership', false, 'only staff see the whole platform: look at '
                                        || v_name.kind || ':partner:CODE');
+    ELSIF v_name.place = 'everybody' AND v_user.kind <> 'staff' THEN
+        v_steps := v_steps || (SELECT app.step('membership', count(*) > 0, CASE count(*) WHEN 0
+                                   THEN 'of no partner: give him a role in one' ELSE 'member of ' || count(*) || ' partner(s)' END)
+                               FROM app.memberships_of(v_user.user_id));
     ELSIF v_name.place = 'partner:' OR v_thread.partner_id IS NOT NULL THEN
         v_steps := v_steps || app.explained_partner(v_user, v_partner, v_member);
     ELSIF v_name.kind IS NULL THEN

@@ -40,6 +40,7 @@ INSERT INTO app.identity_tokens (token_hash, expires_at) VALUES (sha256('t'), no
 INSERT INTO app.partner_domains (domain, partner_id)
 VALUES ('a.example', pg_temp.partner('TA')), ('b.example', pg_temp.partner('TB'));
 INSERT INTO app.routes (name, method, path, mutates) VALUES ('test', 'GET', '/test', false);
+SELECT api.model_set('m', 'm', 'video', true, 1, NULL, NULL);
 
 -- ---- What is expected ------------------------------------------------------------------------------
 
@@ -51,7 +52,7 @@ FROM unnest('{partners,users,memberships,sign_in_links,sessions,api_keys,sources
               generation_jobs,end_users,lms_publications,event_rejects,api_requests,rollup,channel_head,channel_log,
               threads,thread_participants,messages,permissions,role_permissions,custom_roles,invitations,
               api_key_seats,audit_head,audit_log,audit_anchor,routes,wallets,wallet_entries,wallet_requests,
-              user_identities,identity_tokens,partner_domains}'::text[]) t
+              user_identities,identity_tokens,partner_domains,feature_flags,model_configs}'::text[]) t
 UNION ALL
 SELECT 'app.' || t || '.p_reader', 'mh_reader', 'all', false
 FROM unnest('{partners,users,memberships,sessions,generation_jobs,end_users,rollup,channel_head,channel_log,threads,
@@ -65,7 +66,8 @@ SELECT 'app.' || t || '.p_staff', r, 'all', false
 FROM unnest('{partners,users,memberships,api_keys,generation_events,generation_jobs,end_users,lms_publications,
               event_rejects,api_requests,rollup,wallets,wallet_entries}'::text[]) t, unnest('{mh_staff,mh_staff_finance,mh_auditor}'::text[]) r
 UNION ALL
-VALUES ('ops.schema_migrations.p_admin', 'mh_admin', 'all', true), ('ops.retention.p_admin', 'mh_admin', 'all', true),
+VALUES ('app.model_configs.p_partner', 'mh_partner', 'all', false), ('app.model_configs.p_staff', 'mh_staff', 'all', false),
+       ('ops.schema_migrations.p_admin', 'mh_admin', 'all', true), ('ops.retention.p_admin', 'mh_admin', 'all', true),
        ('ops.retention.p_owner', 'mh_owner', 'all', false), ('ops.retention.p_writer', 'mh_writer', 'all', false),
        ('ops.limits.p_admin', 'mh_admin', 'all', true), ('ops.limits.p_writer', 'mh_writer', 'all', false);
 
@@ -166,5 +168,7 @@ SELECT is_empty($$SELECT p.oid::regclass FROM (SELECT DISTINCT oid FROM policies
                 'not even the owner sees a row without a policy');
 SELECT results_eq($$SELECT pg_temp.inserts('app.audit_log', 'mh_partner') COLLATE "default"$$, ARRAY['42501'],
                   'and the trial of inserting can fail');
+SELECT is(has_column_privilege(r, 'app.model_configs', 'price', 'SELECT'), false, r || ' cannot read a price')
+FROM unnest('{mh_partner,mh_staff}'::text[]) r;
 SELECT * FROM finish();
 ROLLBACK;

@@ -2,11 +2,11 @@
 \ir include/send.psql
 BEGIN;
 \ir include/request.psql
-SELECT plan(27);
+SELECT plan(30);
 SELECT api.partner_create('EA', 'Explain A', NULL, NULL), api.partner_create('EB', 'Explain B', NULL, NULL);
 SELECT api.user_create('ExOps', NULL, 'ops', NULL, NULL), api.user_create('ExAdmin', NULL, 'admin', NULL, NULL),
        api.user_create('ExViewer', NULL, 'viewer', NULL, NULL), api.user_create('ExPia', NULL, NULL, 'EA', 'admin'),
-       api.user_create('ExMia', NULL, NULL, 'EA', 'manager');
+       api.user_create('ExMia', NULL, NULL, 'EA', 'manager'), api.user_create('ExNobody', NULL, NULL, NULL, NULL);
 SELECT pg_temp.sign_in(u, u) FROM unnest('{ExOps,ExViewer,ExPia}'::text[]) u;
 CREATE TEMP TABLE thread AS SELECT api.thread_create('EA', 'group', 'S', ARRAY[pg_temp.user_id('ExMia')]) AS id;
 
@@ -23,6 +23,8 @@ SELECT is(pg_temp.why('ExOps', 'jobs:platform'), 'allowed F0,F1', 'ops');
 SELECT is(pg_temp.why('ExViewer', 'metrics:platform'), 'allowed F0', 'a viewer');
 SELECT is(pg_temp.why('ExPia', 'audit:partner:EA'), 'allowed F0', 'a log');
 SELECT is(pg_temp.why('ExPia', 'session:self'), 'allowed F0', 'one''s own');
+SELECT is(pg_temp.why(w, 'system'), 'allowed F0', 'everybody''s: ' || w) FROM unnest('{ExPia,ExViewer}'::text[]) w;
+SELECT is(pg_temp.why('ExNobody', 'system'), 'membership', 'but of somebody');
 SELECT is(pg_temp.why('ExPia', 'metrics:platform'), 'membership', 'no platform for a member');
 SELECT is(pg_temp.why('ExPia', 'metrics:partner:EB'), 'membership', 'another partner');
 SELECT is(pg_temp.why('ExPia', 'metrics:partner:NONE'), 'partner', 'no partner');

@@ -16,7 +16,7 @@ after(() => {
 const channels = [
     ...['metrics', 'jobs', 'audit', 'keys', 'wallet'].flatMap((kind) =>
         ['platform', 'partner:ALPHA', 'partner:BETA', 'partner:NONE', 'partner:alpha'].map((place) => `${kind}:${place}`)),
-    'nothing:platform', 'ctl:authz', 'thread:thr_0',
+    'nothing:platform', 'ctl:authz', 'thread:thr_0', 'system', 'system:platform',
 ];
 
 /** Whether the hub lets a connected client follow it. */

@@ -101,7 +101,7 @@ test('a role that changes is seen on every open socket; what is still allowed li
     const channels = ['metrics', 'jobs', 'audit', 'keys', 'wallet'].map((kind) => `${kind}:partner:ALPHA`);
     const all = await pages(cookie, channels);
     const stale = await tokenOf(cookie);
-    assert.deepEqual(all[0].hello.channels, channels);
+    assert.deepEqual(all[0].hello.channels, ['system', ...channels]);
     const role = (name) => () =>
         ask('PUT', `/v1/users/${user}/roles`, ownerCookie, { memberships: [{ partner: 'ALPHA', role: name }] });
 
@@ -160,7 +160,7 @@ test('a custom role narrows what its holder sees', async () => {
     assert.deepEqual(one.told[0].permissions, ['metrics.read', 'docs.read']);
     const other = await page(cookie);
     assert.deepEqual(other.hello.permissions, ['metrics.read', 'docs.read']);
-    assert.deepEqual(other.hello.channels, ['metrics:partner:ALPHA', 'jobs:partner:ALPHA']);
+    assert.deepEqual(other.hello.channels, ['system', 'metrics:partner:ALPHA', 'jobs:partner:ALPHA']);
     await stack.sql(`UPDATE app.custom_roles SET permissions = '{docs.read}' WHERE name = 'only metrics'`);
     await published();
     await until(() => one.followers['metrics:partner:ALPHA'].unsubscribed, 'the end of the dashboards');

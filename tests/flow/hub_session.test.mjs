@@ -173,7 +173,7 @@ test('rpc, and what this hub does not offer', async () => {
     const { data } = await client.rpc('whoami', {});
     assert.equal(data.user.id, manager);
     const channels = (await client.rpc('channels', null)).data.channels;
-    assert.deepEqual(channels, ['metrics:partner:ALPHA', 'jobs:partner:ALPHA']);
+    assert.deepEqual(channels, ['system', 'metrics:partner:ALPHA', 'jobs:partner:ALPHA']);
     await assert.rejects(client.rpc('nosuch', {}), { code: 104 });
     const follower = new Follower(client, 'metrics:partner:ALPHA');
     await follower.when(() => true, 'a state');

@@ -13,6 +13,8 @@ static int write_name(const struct channel_name *name, char *out, size_t size)
     static const char *const namespaces[] = {
         [CHANNEL_METRICS] = "metrics", [CHANNEL_JOBS] = "jobs", [CHANNEL_THREAD] = "thread",
         [CHANNEL_AUDIT] = "audit",     [CHANNEL_KEYS] = "keys", [CHANNEL_WALLET] = "wallet"};
+    if (name->kind == CHANNEL_SYSTEM)
+        return snprintf(out, size, "system");
     if (name->kind == CHANNEL_THREAD)
         return snprintf(out, size, "thread:%s", name->id);
     return snprintf(out, size, "%s:%s%s", namespaces[name->kind],

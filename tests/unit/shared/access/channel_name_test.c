@@ -33,6 +33,8 @@ static void test_accepted(void **state)
     assert_int_equal(name.kind, CHANNEL_KEYS);
     assert_int_equal(parse("wallet:partner:INCEPT", &name), 0);
     assert_int_equal(name.kind, CHANNEL_WALLET);
+    assert_int_equal(parse("system", &name), 0);
+    assert_int_equal(name.kind, CHANNEL_SYSTEM);
 }
 
 static void test_refused(void **state)
@@ -65,6 +67,10 @@ static void test_refused(void **state)
         "audit:",
         "ctl:authz",
         "session:self",
+        "system:",
+        "system:platform",
+        "systems",
+        "syste",
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {

@@ -166,6 +166,19 @@ static void test_logs_of_a_permission(void **state)
     }
 }
 
+static void test_system_is_everybodys(void **state)
+{
+    static const struct channel_name name = {.kind = CHANNEL_SYSTEM, .platform = true};
+    struct principal staff = {.is_staff = true, .staff_role = ROLE_STAFF_VIEWER};
+    struct principal member = {.partner_count = 0};
+    (void)state;
+    assert_int_equal(principal_channel_mask(&staff, &name), 0x1);
+    set_role(&member, "INCEPT", ROLE_PARTNER_VIEWER);
+    assert_int_equal(principal_channel_mask(&member, &name), 0x1);
+    snprintf(member.impersonator, sizeof(member.impersonator), "usr_9");
+    assert_int_equal(principal_channel_mask(&member, &name), 0x1);
+}
+
 static void test_impersonators_have_no_threads(void **state)
 {
     static const struct channel_name thread = {.kind = CHANNEL_THREAD, .id = "thr_1"};
@@ -212,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_nobody_sees_nothing),
         cmocka_unit_test(test_custom_roles_narrow),
         cmocka_unit_test(test_logs_of_a_permission),
+        cmocka_unit_test(test_system_is_everybodys),
         cmocka_unit_test(test_impersonators_have_no_threads),
         cmocka_unit_test(test_same_access),
     };
