@@ -140,10 +140,11 @@ BEGIN
         PERFORM app.fail(400, 'invalid', 'expected a number', 'price');
     END IF;
     v := (p_body ->> 'price')::numeric;
-    IF v NOT BETWEEN 0 AND 1000000 OR v <> round(v, 6) THEN
+    -- Numbers come as doubles: 77.123457 as 77.123456999999996.
+    IF v NOT BETWEEN 0 AND 1000000 OR abs(v - round(v, 6)) > 1e-9 THEN
         PERFORM app.fail(400, 'out_of_range', 'from 0 to 1000000, with at most six decimals', 'price');
     END IF;
-    RETURN v;
+    RETURN round(v, 6);
 END
 $$;
 

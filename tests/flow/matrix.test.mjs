@@ -175,6 +175,7 @@ async function foreign() {
         '/v1/invitations/': [invitation], '/v1/staff/': [people['staff.owner'].id], '/v1/api-keys/': [key],
         '/v1/partners/': ['BETA'], '/v1/me/sessions/': [session],
         '/v1/wallet/entries/': [request],
+        '/v1/flags/': ['team_page'], '/v1/models/': ['foreign'],
     };
 }
 
@@ -268,7 +269,7 @@ test('through another\'s eyes one only reads, and no more than he may', async ()
 
 // ---- Sockets ---------------------------------------------------------------------------------------
 
-/** Channel -> the permission that opens it, and of which partner. `null`: nobody's. */
+/** Channel -> the permission that opens it ('': everybody's), and of which partner. `null`: nobody's. */
 const channels = {
     'metrics:platform': ['metrics.read'], 'jobs:platform': ['metrics.read'], 'audit:platform': ['audit.read'],
     'metrics:partner:ALPHA': ['metrics.read', 'ALPHA'], 'jobs:partner:ALPHA': ['metrics.read', 'ALPHA'],
@@ -277,6 +278,7 @@ const channels = {
     'wallet:partner:NOSUCH': null, 'wallet:platform': null,
     'metrics:partner:BETA': ['metrics.read', 'BETA'], 'jobs:partner:BETA': ['metrics.read', 'BETA'],
     'audit:partner:BETA': ['audit.read', 'BETA'], 'keys:partner:BETA': ['keys.read', 'BETA'],
+    system: [''], 'system:platform': null,
     'keys:partner:NOSUCH': null, 'audit:partner:NOSUCH': null, 'metrics:partner:NOSUCH': null, 'keys:platform': null,
     'ctl:authz': null, 'ctl:keys': null, 'feed:platform': null, 'feed:partner:ALPHA': null, 'session:self': null,
     'session:other': null, 'thread:thr_00000000000000000000000000000000': null,
@@ -284,6 +286,7 @@ const channels = {
 
 function mayRead(channel, who) {
     const [permission, partner] = channels[channel] ?? [];
+    if (permission === '') return true;
     if (!permission || !table.has(who.role, permission)) return false;
     return who.scope === 'staff' || who.partner === partner;
 }
@@ -327,12 +330,12 @@ test('role x channel x method over the socket', async (context) => {
             else {
                 assert.equal((await tell('publish', channel, { data: { forged: true } })).error?.code, 108, `${what} publish`);
                 const history = await tell('history', channel, { limit: 1 });
-                const log = /^(thread|audit|keys|wallet):/.test(channel);
+                const log = /^(thread:|audit:|keys:|wallet:|system$)/.test(channel);
                 if (log) assert.ok(history.history, `${what} history: ${JSON.stringify(history)}`);
                 else assert.equal(history.error.code, 108, `${what} history`);
                 // Who reads a trail is nobody's business.
                 const { presence, error: refusal } = await tell('presence', channel);
-                if (/^(audit|keys|wallet):/.test(channel)) assert.equal(refusal?.code, 108, `${what} presence`);
+                if (/^(audit:|keys:|wallet:|system$)/.test(channel)) assert.equal(refusal?.code, 108, `${what} presence`);
                 else assert.ok(presence, `${what} presence`);
             }
         }

@@ -8,13 +8,13 @@ export type Route =
     | { page: 'invitation'; token: string }
     | { page: 'platform' }
     | { page: 'partner' | 'team' | 'keys' | 'tokens'; code: string }
-    | { page: 'partners' | 'wallets' | 'users' | 'roles' | 'audit' | 'explain' | 'me' }
+    | { page: 'partners' | 'settings' | 'wallets' | 'users' | 'roles' | 'audit' | 'explain' | 'me' }
     | { page: 'user'; id: string }
     | { page: 'not-found' };
 
 const codePages = ['partner', 'team', 'keys', 'tokens'] as const;
 const plainPages = [
-    'platform', 'partners', 'wallets', 'users', 'roles', 'audit', 'explain', 'me',
+    'platform', 'partners', 'settings', 'wallets', 'users', 'roles', 'audit', 'explain', 'me',
 ] as const;
 
 function oneOf<T extends string>(names: readonly T[], name: string): T | undefined {

@@ -1,14 +1,15 @@
 import { useSignalEffect } from '@preact/signals';
 import type { VNode } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
+import { isSettingsNotice } from './admin/settings';
 import { Header } from './components/header';
 import { ImpersonationBanner } from './components/impersonation';
 import { Sidebar } from './components/sidebar';
 import { StepUpDialog } from './components/step-up';
 import { Toasts } from './components/toast';
-import { LiveContext } from './live/context';
-import { LiveClient } from './live/client';
-import { hasWorkspace, homeOf, mayOpen } from './nav';
+import { LiveContext, useLog } from './live/context';
+import { LiveClient, systemChannel } from './live/client';
+import { hasWorkspace, homeOf, mayOpen, switchedOff } from './nav';
 import { AuditPage } from './pages/audit';
 import { DeniedPage } from './pages/denied';
 import { ExplainPage } from './pages/explain';
@@ -20,7 +21,9 @@ import { PartnerDashboard } from './pages/partner-dashboard';
 import { PartnersPage } from './pages/partners';
 import { RolesPage } from './pages/roles';
 import { SignInPage } from './pages/sign-in';
+import { SettingsPage } from './pages/settings';
 import { StaffDashboard } from './pages/staff-dashboard';
+import { SwitchedOffPage } from './pages/switched-off';
 import { UserPage } from './pages/user';
 import { UsersPage } from './pages/users';
 import { TeamPage } from './pages/team';
@@ -31,6 +34,7 @@ import { redirect, type Route, route } from './route';
 import { isStaff, membershipIn, type Principal } from './session/principal';
 import {
     fetchToken,
+    onFlagsChanged,
     onSessionNotice,
     session,
     sessionEnded,
@@ -49,6 +53,8 @@ function pageAt(principal: Principal, at: Route): VNode | undefined {
         }
         case 'partners':
             return <PartnersPage principal={principal} />;
+        case 'settings':
+            return <SettingsPage principal={principal} />;
         case 'users':
             return <UsersPage principal={principal} />;
         case 'user':
@@ -83,9 +89,22 @@ function Page({ principal, at }: { principal: Principal; at: Route }) {
     });
     if (!member && at.page !== 'me') return <DeniedPage principal={principal} />;
     if (arriving) return null;
+    const flag = switchedOff(principal, at);
+    if (flag) return <SwitchedOffPage flag={flag} home={home} />;
     // Somebody else's page answers as one that does not exist.
     const page = mayOpen(principal, at) ? pageAt(principal, at) : undefined;
     return page ?? <NotFoundPage home={home} />;
+}
+
+/** Flags are for a partner's people; staff has everything. */
+function FlagNotices({ principal }: { principal: Principal }) {
+    useLog(isStaff(principal) ? undefined : systemChannel, {
+        entry: (data) => {
+            if (isSettingsNotice(data, 'flags')) onFlagsChanged();
+        },
+        missed: onFlagsChanged,
+    });
+    return null;
 }
 
 /** Everything behind the sign-in: one socket for as long as one principal is signed in. */
@@ -99,6 +118,7 @@ function Workspace({ principal }: { principal: Principal }) {
     const page = <Page principal={principal} at={route.value} />;
     return (
         <LiveContext.Provider value={live}>
+            <FlagNotices principal={principal} />
             <Header principal={principal} {...(live && { live })} />
             <ImpersonationBanner principal={principal} />
             <div class="shell">

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parse, type Route } from './address';
-import { homeOf, mayOpen, navigation } from './nav';
+import { homeOf, mayOpen, navigation, switchedOff } from './nav';
 import { type Permission, permissions, rolePermissions } from './session/permissions';
-import type { Principal } from './session/principal';
+import { type Flag, flags, type Principal } from './session/principal';
 
 /** mulberry32: a failure names its seed. */
 function random(seed: number): () => number {
@@ -44,7 +44,13 @@ function randomPrincipal(next: () => number): Principal {
         .filter((code) => code !== 'NOSUCH' && next() < 0.5)
         .map((code) => {
             const role = pick(next, roles.filter((one) => one.startsWith('partner.')));
-            return { code, name: `${code} Ltd`, role, permissions: permissionsOf(next, role) };
+            return {
+                code,
+                name: `${code} Ltd`,
+                role,
+                permissions: permissionsOf(next, role),
+                flags: Object.fromEntries(flags.map((flag) => [flag, next() < 0.7])),
+            };
         });
     return {
         user: { id: 'usr_2', name: 'M', kind: 'member' },
@@ -58,6 +64,7 @@ function randomRoute(next: () => number): Route {
     const code = pick(next, codes);
     return pick<Route>(next, [
         { page: 'platform' },
+        { page: 'settings' },
         { page: 'partner', code },
         { page: 'team', code },
         { page: 'keys', code },
@@ -72,26 +79,34 @@ function randomRoute(next: () => number): Route {
     ]);
 }
 
-/** What the requirements say of each page, written down apart from the table that is tested. */
-function shouldOpen(principal: Principal, route: Route): boolean {
+/**
+ * What the requirements say of each page, written down apart from the table that is tested; of a
+ * member `flag` must be on where he has the permission.
+ */
+function shouldOpen(principal: Principal, route: Route, ignoringFlags = false): boolean {
     const staff = principal.user.kind === 'staff';
-    const has = (permission: Permission, code?: string): boolean =>
-        staff || code === undefined
+    const has = (permission: Permission, code?: string, flag?: Flag): boolean =>
+        staff
             ? principal.permissions.includes(permission)
             : principal.partners.some(
-                  (one) => one.code === code && one.permissions.includes(permission),
+                  (one) =>
+                      (code === undefined || one.code === code) &&
+                      one.permissions.includes(permission) &&
+                      (ignoringFlags || !flag || one.flags?.[flag]),
               );
     switch (route.page) {
         case 'platform':
             return staff && has('metrics.read');
         case 'partner':
-            return has('metrics.read', route.code);
+            return has('metrics.read', route.code, 'partner_dashboard');
         case 'partners':
             return staff && has('partners.read');
+        case 'settings':
+            return staff && (has('flags.write') || has('models.write'));
         case 'team':
-            return has('users.read', route.code);
+            return has('users.read', route.code, 'team_page');
         case 'keys':
-            return has('keys.read', route.code);
+            return has('keys.read', route.code, 'api_keys_page');
         case 'tokens':
             return has('wallet.balance', route.code);
         case 'wallets':
@@ -100,9 +115,9 @@ function shouldOpen(principal: Principal, route: Route): boolean {
         case 'explain':
             return staff && has('users.read');
         case 'roles':
-            return staff ? has('users.read') : has('roles.assign');
+            return staff ? has('users.read') : has('roles.assign', undefined, 'roles_page');
         case 'audit':
-            return has('audit.read');
+            return has('audit.read', undefined, 'audit_page');
         default:
             return true;
     }
@@ -115,6 +130,7 @@ describe('navigation', () => {
         const firstSeed = Date.now() % 1_000_000;
         let shown = 0;
         let hidden = 0;
+        let kept = 0;
         for (let seed = firstSeed; seed < firstSeed + 5000; seed += 1) {
             const next = random(seed);
             const principal = randomPrincipal(next);
@@ -125,10 +141,14 @@ describe('navigation', () => {
             const about = `seed ${seed}: ${JSON.stringify({ principal, route })}`;
             expect(visible, about).toBe(opens);
             expect(opens, about).toBe(shouldOpen(principal, route));
+            const off = !opens && shouldOpen(principal, route, true);
+            expect(switchedOff(principal, route) !== undefined, about).toBe(off);
+            if (off) kept += 1;
             if (visible) shown += 1;
             else hidden += 1;
         }
         expect(Math.min(shown, hidden)).toBeGreaterThan(500);
+        expect(kept).toBeGreaterThan(100);
     });
 
     it('starts where the principal may be', () => {
@@ -137,6 +157,16 @@ describe('navigation', () => {
             const principal = randomPrincipal(random(seed));
             expect(mayOpen(principal, homeOf(principal)), `seed ${seed}`).toBe(true);
         }
+    });
+
+    it('lets in where nothing is said of a flag', () => {
+        const member: Principal = {
+            user: { id: 'usr_3', name: 'M', kind: 'member' },
+            permissions: ['metrics.read'],
+            partners: [{ code: 'ALPHA', name: 'A', role: 'viewer', permissions: ['metrics.read'] }],
+            session: { id: 'ses_1' },
+        };
+        expect(mayOpen(member, { page: 'partner', code: 'ALPHA' })).toBe(true);
     });
 
     it('names permissions that exist', () => {

@@ -1,16 +1,19 @@
 /**
- * Which page needs which permission: one table, by which the router lets in and the navigation
- * shows. What the server answers does not depend on it.
+ * Which page needs which permission, and which flag: one table, by which the router lets in and the
+ * navigation shows. What the server answers does not depend on it.
  */
 import type { IconName } from './components/icon';
 import type { Route } from './route';
 import type { Permission } from './session/permissions';
-import { isStaff, may, type Principal } from './session/principal';
+import { type Flag, isStaff, may, mayWithFlag, type Principal } from './session/principal';
 
 /** Of a page with a code in its address, in that partner. Absent: not for that kind of person. */
 interface Access {
-    staff?: Permission;
+    /** Of several, any. */
+    staff?: Permission | readonly Permission[];
     member?: Permission;
+    /** A member's partner must have this switched on. */
+    flag?: Flag;
 }
 
 /** `everyone`: whoever is signed in. */
@@ -20,26 +23,41 @@ const pages: Record<Route['page'], Access | 'everyone' | 'nobody'> = {
     invitation: 'everyone',
     me: 'everyone',
     platform: { staff: 'metrics.read' },
-    partner: { staff: 'metrics.read', member: 'metrics.read' },
-    team: { staff: 'users.read', member: 'users.read' },
-    keys: { staff: 'keys.read', member: 'keys.read' },
+    partner: { staff: 'metrics.read', member: 'metrics.read', flag: 'partner_dashboard' },
+    team: { staff: 'users.read', member: 'users.read', flag: 'team_page' },
+    keys: { staff: 'keys.read', member: 'keys.read', flag: 'api_keys_page' },
     tokens: { staff: 'wallet.balance', member: 'wallet.balance' },
     wallets: { staff: 'wallet.balance' },
     partners: { staff: 'partners.read' },
+    settings: { staff: ['flags.write', 'models.write'] },
     users: { staff: 'users.read' },
     user: { staff: 'users.read', member: 'users.read' },
-    roles: { staff: 'users.read', member: 'roles.assign' },
-    audit: { staff: 'audit.read', member: 'audit.read' },
+    roles: { staff: 'users.read', member: 'roles.assign', flag: 'roles_page' },
+    audit: { staff: 'audit.read', member: 'audit.read', flag: 'audit_page' },
     explain: { staff: 'users.read' },
     'not-found': 'nobody',
 };
 
-/** A page that may not be opened answers like one that does not exist. */
-export function mayOpen(principal: Principal, route: Route): boolean {
+function permitted(principal: Principal, route: Route): boolean {
     const access = pages[route.page];
     if (access === 'everyone' || access === 'nobody') return access === 'everyone';
-    const needed = isStaff(principal) ? access.staff : access.member;
-    return needed !== undefined && may(principal, needed, 'code' in route ? route.code : undefined);
+    const needed = (isStaff(principal) ? access.staff : access.member) ?? [];
+    const code = 'code' in route ? route.code : undefined;
+    return [needed].flat().some((one) => may(principal, one, code));
+}
+
+/** The flag that keeps the principal from a page that he may otherwise open. */
+export function switchedOff(principal: Principal, route: Route): Flag | undefined {
+    const access = pages[route.page];
+    if (typeof access === 'string' || !access.flag || !access.member) return undefined;
+    const code = 'code' in route ? route.code : undefined;
+    const on = isStaff(principal) || mayWithFlag(principal, access.member, access.flag, code);
+    return !on && permitted(principal, route) ? access.flag : undefined;
+}
+
+/** A page that may not be opened answers like one that does not exist. */
+export function mayOpen(principal: Principal, route: Route): boolean {
+    return permitted(principal, route) && !switchedOff(principal, route);
 }
 
 export interface NavItem {
@@ -70,6 +88,7 @@ function groupsOf(principal: Principal, code: string | undefined): NavGroup[] {
                 { label: 'All partners', icon: 'grid', route: { page: 'platform' } },
                 { label: 'Partner directory', icon: 'list', route: { page: 'partners' } },
                 { label: 'Wallets', icon: 'coin', route: { page: 'wallets' } },
+                { label: 'Settings', icon: 'sliders', route: { page: 'settings' } },
             ],
         },
         { label: name, items: partner },

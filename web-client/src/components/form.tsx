@@ -167,7 +167,7 @@ function FieldFrame(
 type InputProps = Pick<
     InputHTMLAttributes<HTMLInputElement>,
     | 'type' | 'value' | 'defaultValue' | 'autocomplete' | 'inputMode' | 'minLength' | 'maxLength'
-    | 'min' | 'max' | 'pattern' | 'placeholder' | 'autofocus' | 'readOnly' | 'list' | 'onInput'
+    | 'min' | 'max' | 'step' | 'pattern' | 'placeholder' | 'autofocus' | 'readOnly' | 'list' | 'onInput'
 >;
 
 /** Required unless `optional`. */

@@ -20,6 +20,8 @@ interface Entry {
 }
 
 const sessionChannel = 'session:self';
+/** Followed behind any page, and shown on none. */
+export const systemChannel = 'system';
 
 function isNotice(data: unknown): data is SessionNotice {
     return (
@@ -87,8 +89,10 @@ export class LiveClient {
         [...this.#entries.value.values()].map((entry) => entry.channel),
     );
 
-    /** Something on the page follows a channel, so there is an age to show. */
-    readonly watching = computed(() => this.#entries.value.size > 0);
+    /** Something on the page shows a channel, so there is an age to show. */
+    readonly watching = computed(() =>
+        this.channels.value.some(({ name }) => name !== systemChannel),
+    );
 
     /** What any channel on the page says is away, since the earliest time named. */
     readonly degraded = computed<Degraded | undefined>(() => {

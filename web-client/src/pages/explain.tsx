@@ -16,11 +16,12 @@ const kinds = ['metrics', 'jobs', 'keys', 'audit'];
 /** Channels that the person may be asking about. */
 function suggestions(user: UserDetail | undefined): string[] {
     const scopes = (user?.memberships ?? []).map(({ partner }) => `partner:${partner}`);
-    return (scopes.length ? scopes : ['platform']).flatMap((scope) =>
+    const places = (scopes.length ? scopes : ['platform']).flatMap((scope) =>
         kinds
             .filter((kind) => kind !== 'keys' || scope !== 'platform')
             .map((kind) => `${kind}:${scope}`),
     );
+    return [...places, 'system'];
 }
 
 export function ExplainPage() {

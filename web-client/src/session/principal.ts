@@ -1,12 +1,20 @@
 /** Who is signed in and what he may do, as GET /v1/me says it. */
 import type { Permission } from './permissions';
 
+/** Features that staff can switch off for a partner's people: the rows of feature_flags. */
+export const flags = [
+    'partner_dashboard', 'team_page', 'api_keys_page', 'roles_page', 'audit_page',
+] as const;
+export type Flag = (typeof flags)[number];
+
 export interface Membership {
     code: string;
     name: string;
     role: string;
     status?: string;
     permissions: readonly Permission[];
+    /** As GET /v1/flags says; what is not named is on. */
+    flags?: Partial<Record<Flag, boolean>>;
 }
 
 export interface Principal {
@@ -51,4 +59,19 @@ export function mayChange(principal: Principal, permission: Permission, code?: s
     if (principal.session.impersonator) return false;
     if (code !== undefined && membershipIn(principal, code)?.status === 'suspended') return false;
     return may(principal, permission, code);
+}
+
+/** Whether a member has both in that partner; without one: together in any. */
+export function mayWithFlag(
+    principal: Principal,
+    permission: Permission,
+    flag: Flag,
+    code?: string,
+): boolean {
+    return principal.partners.some(
+        (one) =>
+            (code === undefined || one.code === code) &&
+            one.permissions.includes(permission) &&
+            one.flags?.[flag] !== false,
+    );
 }

@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 import type { SessionNotice, Token } from '../live/payloads';
 import { redirect } from '../route';
 import { call, HttpProblem, whenSignedOut } from './http';
-import type { Principal } from './principal';
+import { isStaff, type Membership, type Principal } from './principal';
 import type { Answer } from './provider';
 
 export type Session =
@@ -12,10 +12,21 @@ export type Session =
     | { phase: 'unreachable'; retry: () => Promise<void> }
     | { phase: 'signed-in'; principal: Principal };
 
+/** What holds in each of one's own partners. */
+interface FlagsAnswer {
+    partners: Record<string, NonNullable<Membership['flags']>>;
+}
+
 export const session = signal<Session>({ phase: 'loading' });
 
 async function loadPrincipal(): Promise<Principal> {
-    return (await call('GET', '/v1/me')) as Principal;
+    const principal = (await call('GET', '/v1/me')) as Principal;
+    if (isStaff(principal)) return principal;
+    const { partners } = (await call('GET', '/v1/flags')) as FlagsAnswer;
+    return {
+        ...principal,
+        partners: principal.partners.map((one) => ({ ...one, flags: partners[one.code] ?? {} })),
+    };
 }
 
 export async function restoreSession(): Promise<void> {
@@ -131,10 +142,18 @@ export function sessionEnded(reason?: string): void {
     session.value = { phase: 'signed-out', reason: known ?? 'Your session has ended.' };
 }
 
-/** Another role, another name, other partners: the page goes on with what it may show now. */
+let asked = 0;
+let shown = 0;
+
+/** Another role, another name, other partners, other flags: the page goes on with what it may show now. */
 export async function refreshPrincipal(): Promise<void> {
+    const mine = ++asked;
     try {
-        session.value = { phase: 'signed-in', principal: await loadPrincipal() };
+        const principal = await loadPrincipal();
+        // An answer that was overtaken says what was before.
+        if (mine < shown || session.peek().phase !== 'signed-in') return;
+        shown = mine;
+        session.value = { phase: 'signed-in', principal };
     } catch (error) {
         if (error instanceof HttpProblem && error.status === 401) sessionEnded();
         // Otherwise the server is away, which the page says by itself; what it answers is right anyway.
@@ -148,6 +167,17 @@ whenSignedOut(() => {
 export function onSessionNotice(notice: SessionNotice): void {
     if (notice.t === 'ended') sessionEnded(notice.reason);
     else void refreshPrincipal();
+}
+
+const flagsSpreadMs = 300;
+let flagsTimer: ReturnType<typeof setTimeout> | undefined;
+
+/** Every open page hears of it in the same moment; they do not ask in the same moment. */
+export function onFlagsChanged(): void {
+    flagsTimer ??= setTimeout(() => {
+        flagsTimer = undefined;
+        void refreshPrincipal();
+    }, Math.random() * flagsSpreadMs);
 }
 
 export async function fetchToken(): Promise<Token> {
