@@ -248,11 +248,7 @@ DECLARE
 BEGIN
     FOR f IN SELECT p.oid::regprocedure AS name, w.owner, w.callers
              FROM pg_catalog.pg_proc p
-             JOIN (VALUES ('app', 'flag_bucket', 'mh_owner', 'mh_writer'), ('app', 'flag_on', 'mh_owner', 'mh_writer'),
-                          ('app', 'flag_reach', 'mh_owner', 'mh_writer'), ('app', 'flag_items', 'mh_owner', 'mh_writer'),
-                          ('app', 'boolean_of', 'mh_owner', 'mh_writer'), ('app', 'price_of', 'mh_owner', 'mh_writer'),
-                          ('app', 'model_audited', 'mh_owner', 'mh_writer'), ('app', 'model_save', 'mh_owner', 'mh_writer'),
-                          ('app', 'reads_prices', 'mh_owner', 'mh_writer, mh_staff'),
+             JOIN (VALUES ('app', 'reads_prices', 'mh_owner', 'mh_writer, mh_staff'),
                           ('app', 'model_items', 'mh_owner', 'mh_writer, mh_staff'),
                           ('api', 'model_prices', 'mh_writer', 'mh_staff'), ('api', 'model_set', 'mh_writer', 'mh_admin'))
                   w (schema, name, owner, callers) ON w.name = p.proname AND w.schema = p.pronamespace::regnamespace::text

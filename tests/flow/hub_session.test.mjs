@@ -26,7 +26,7 @@ test('connect says who one is and what one may see', async () => {
     assert.equal(data.user.id, manager);
     assert.equal(data.role, 'partner.manager');
     assert.deepEqual(data.partners, ['ALPHA']);
-    assert.deepEqual(data.channels, ['metrics:partner:ALPHA', 'jobs:partner:ALPHA']);
+    assert.deepEqual(data.channels, ['system', 'metrics:partner:ALPHA', 'jobs:partner:ALPHA']);
     for (const permission of ['metrics.read', 'jobs.read_content', 'messages.write'])
         assert.ok(data.permissions.includes(permission), permission);
     for (const permission of ['metrics.read_cost', 'audit.read', 'roles.assign', 'ops.hub'])

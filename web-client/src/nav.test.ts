@@ -49,7 +49,7 @@ function randomPrincipal(next: () => number): Principal {
                 name: `${code} Ltd`,
                 role,
                 permissions: permissionsOf(next, role),
-                flags: Object.fromEntries(flags.map((flag) => [flag, next() < 0.7])),
+                flags: Object.fromEntries(flags.map((flag) => [flag, next() < 0.5])),
             };
         });
     return {
@@ -148,7 +148,7 @@ describe('navigation', () => {
             else hidden += 1;
         }
         expect(Math.min(shown, hidden)).toBeGreaterThan(500);
-        expect(kept).toBeGreaterThan(100);
+        expect(kept).toBeGreaterThan(50);
     });
 
     it('starts where the principal may be', () => {

@@ -20,6 +20,7 @@ describe('settings', () => {
 
     it('names a flag in words', () => {
         expect(flagTitle('partner_dashboard')).toBe('Partner dashboard');
+        expect(flagTitle('api_keys_page')).toBe('API keys page');
     });
 
     it('tells the notices apart', () => {

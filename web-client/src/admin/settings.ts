@@ -35,7 +35,7 @@ export function isSettingsNotice(data: unknown, what: 'flags' | 'models'): boole
 
 /** partner_dashboard: Partner dashboard. */
 export function flagTitle(key: string): string {
-    const words = key.replaceAll('_', ' ');
+    const words = key.replaceAll('_', ' ').replace(/\bapi\b/, 'API');
     return words.charAt(0).toUpperCase() + words.slice(1);
 }
 

@@ -114,7 +114,7 @@ function Rollout(props: { flag: FlagItem; save: (pct: number) => Promise<boolean
                 <span class="row-buttons">
                     <button
                         type="button"
-                        class="button button-small button-primary"
+                        class="button button-small"
                         onClick={() => void apply()}
                     >
                         Apply

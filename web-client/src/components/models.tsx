@@ -102,13 +102,16 @@ function Enabled({ model, changed }: { model: ModelItem; changed: () => void }) 
         changed();
     };
     return (
-        <input
-            type="checkbox"
-            role="switch"
-            aria-label={`${name} enabled`}
-            checked={enabled}
-            onChange={(event) => void toggle(event.currentTarget)}
-        />
+        <label class="form-choice">
+            <input
+                type="checkbox"
+                role="switch"
+                aria-label={`${name} enabled`}
+                checked={enabled}
+                onChange={(event) => void toggle(event.currentTarget)}
+            />
+            {enabled ? 'On' : 'Off'}
+        </label>
     );
 }
 
@@ -216,7 +219,7 @@ function ModelDialog(
                 <div class="form-row">
                     <Field
                         name="max_duration_ms"
-                        label="Longest generation, in seconds"
+                        label="Seconds at most"
                         type="number"
                         min={0.001}
                         max={86400}
@@ -226,7 +229,7 @@ function ModelDialog(
                     />
                     <Field
                         name="max_concurrent"
-                        label="Generations at a time"
+                        label="At a time"
                         type="number"
                         min={1}
                         max={100000}
