@@ -26,7 +26,7 @@ test('connect says who one is and what one may see', async () => {
     assert.equal(data.user.id, manager);
     assert.equal(data.role, 'partner.manager');
     assert.deepEqual(data.partners, ['ALPHA']);
-    assert.deepEqual(data.channels, ['system', 'metrics:partner:ALPHA', 'jobs:partner:ALPHA']);
+    assert.deepEqual(data.channels, ['system', 'metrics:partner:ALPHA', 'jobs:partner:ALPHA', 'wallet:partner:ALPHA']);
     for (const permission of ['metrics.read', 'jobs.read_content', 'messages.write'])
         assert.ok(data.permissions.includes(permission), permission);
     for (const permission of ['metrics.read_cost', 'audit.read', 'roles.assign', 'ops.hub'])
@@ -173,7 +173,7 @@ test('rpc, and what this hub does not offer', async () => {
     const { data } = await client.rpc('whoami', {});
     assert.equal(data.user.id, manager);
     const channels = (await client.rpc('channels', null)).data.channels;
-    assert.deepEqual(channels, ['system', 'metrics:partner:ALPHA', 'jobs:partner:ALPHA']);
+    assert.deepEqual(channels, ['system', 'metrics:partner:ALPHA', 'jobs:partner:ALPHA', 'wallet:partner:ALPHA']);
     await assert.rejects(client.rpc('nosuch', {}), { code: 104 });
     const follower = new Follower(client, 'metrics:partner:ALPHA');
     await follower.when(() => true, 'a state');
