@@ -24,9 +24,13 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION app.wallet_json(p_query jsonb) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = '' AS $$
-    SELECT jsonb_build_object('partner', p_query ->> 'partner', 'balance', w.balance, 'updated_at', app.ms(w.updated_at))
-    FROM app.wallets w WHERE w.partner_id = app.partner_of(app.text_of(p_query, 'partner', 32))
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+DECLARE
+    v_partner int := app.partner_of(app.text_of(p_query, 'partner', 32));
+BEGIN
+    RETURN (SELECT jsonb_build_object('partner', p.code, 'balance', w.balance, 'updated_at', app.ms(w.updated_at))
+            FROM app.wallets w JOIN app.partners p ON p.partner_id = w.partner_id WHERE w.partner_id = v_partner);
+END
 $$;
 
 -- A page of what the calling role can read, newest first. A cursor is the id of the page's last entry.
@@ -218,8 +222,8 @@ BEGIN
     v_wallet := app.wallet_locked(v_entry.partner_id);
     v_known := app.wallet_known(v_entry.partner_id, v_entry.idempotency_key);
     IF v_known IS NULL THEN
-        RETURN CASE WHEN v_entry.amount > (SELECT l.most FROM ops.limits l WHERE l.what = 'wallet_grant')
-                    THEN app.wallet_ask(v_entry) ELSE app.wallet_post(v_wallet, v_entry) END;
+        RETURN CASE WHEN v_entry.amount <= (SELECT l.most FROM ops.limits l WHERE l.what = 'wallet_grant')
+                    THEN app.wallet_post(v_wallet, v_entry) ELSE app.wallet_ask(v_entry) END;
     ELSIF (v_known ->> 'amount')::bigint <> v_entry.amount OR v_known ->> 'reason' <> v_entry.reason THEN
         PERFORM app.fail(409, 'idempotency_conflict', 'another entry has this key: look whether it is yours, then take a new key', 'idempotency_key');
     END IF;

@@ -141,6 +141,9 @@ SELECT is(pg_temp.balance(), '2001', 'what was rejected does not count');
 SELECT count(pg_temp.grants('WaBilling', jsonb_build_object('amount', 5000, 'idempotency_key', 'w' || i))) FROM generate_series(1, 50) i;
 SELECT is(pg_temp.grants('WaBilling', '{"amount": 5000, "idempotency_key": "w51"}'), '409 too_many', 'there is an end to what waits');
 
+DELETE FROM ops.limits WHERE what = 'wallet_grant';
+SELECT is(pg_temp.grants('WaBilling', '{"amount": 1, "idempotency_key": "z"}', 'WB'), '200 pending grant 1', 'without a limit everything waits');
+
 -- The trail tells what its reader may know.
 CREATE FUNCTION pg_temp.trail(p_who text) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', t #> '{body,items,0,before,balance}', t #> '{body,items,0,after,entry,reason}', t #> '{body,items,0,redacted}')

@@ -73,7 +73,9 @@ export function TokensPage({ principal, code }: { principal: Principal; code: st
     useLog(`wallet:partner:${code}`, {
         entry: (data) => {
             if (!isWalletNotice(data)) return;
-            wallet.set((now) => withBalance(now, data));
+            // An answer that is under way may be older.
+            if (wallet.loading.peek()) void wallet.reload();
+            else wallet.set((now) => withBalance(now, data));
             void ledger.reload();
         },
         missed: changed,
