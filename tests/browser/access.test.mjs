@@ -218,6 +218,47 @@ test('another role changes the navigation and closes the page, without a reload'
     assert.equal(await page.evaluate(() => window.stayed), true, 'the same page all along');
 });
 
+test('a team page shows what others change, without a reload', async () => {
+    const owner = await stack.user({ name: 'Oona Owner', staff: 'owner' });
+    const staff = await signIn(stack, browser, owner);
+    const second = await signIn(stack, browser, await stack.user({ name: 'Adam Admin', partner: 'ALPHA', role: 'admin' }));
+    const watchers = [staff.page, second.page];
+    for (const watcher of watchers) await live(watcher);
+    for (const page of [...watchers, dev.page]) {
+        await goTo(page, 'team/ALPHA');
+        await shows(row(page, 'Dan Developer'), /Developer/);
+        await page.evaluate(() => (window.stayed = true));
+    }
+    const { page } = admin;
+    // Of links alone nobody confirms who he is.
+    await stack.sql('UPDATE app.sessions SET auth_at = now()');
+    await goTo(page, 'team/ALPHA');
+    await page.getByLabel('Role of Dan Developer').selectOption('viewer');
+    for (const watcher of watchers)
+        await until(async () => (await watcher.getByLabel('Role of Dan Developer').inputValue()) === 'viewer', 'the new role');
+    await shows(row(dev.page, 'Dan Developer'), /you Viewer/);
+
+    await page.getByRole('button', { name: 'Invite somebody' }).click();
+    await page.getByLabel('E-mail').fill('ivy@alpha.example');
+    await page.getByLabel('Name', { exact: true }).fill('Ivy Invited');
+    await page.getByRole('button', { name: 'Make the invitation' }).click();
+    await page.getByRole('button', { name: 'Done' }).click();
+    for (const watcher of watchers) await row(watcher, 'ivy@alpha.example').waitFor();
+    await second.page.getByRole('button', { name: 'Revoke the invitation of Ivy Invited' }).click();
+    for (const watcher of [staff.page, page]) await row(watcher, 'ivy@alpha.example').waitFor({ state: 'detached' });
+
+    // By whatever way somebody came.
+    await stack.user({ name: 'Nora New', partner: 'ALPHA', role: 'viewer' });
+    for (const watcher of [...watchers, page]) await row(watcher, 'Nora New').waitFor();
+
+    await page.getByLabel('Role of Dan Developer').selectOption('developer');
+    await shows(row(dev.page, 'Dan Developer'), /you Developer/);
+    for (const one of [...watchers, dev.page]) assert.equal(await one.evaluate(() => window.stayed), true, 'the same page all along');
+    assert.deepEqual([...staff.seen.errors, ...second.seen.errors], []);
+    await staff.context.close();
+    await second.context.close();
+});
+
 test('ended elsewhere, a session goes to the sign-in page and says why', async () => {
     const other = await openPage(browser);
     await other.page.goto(`${stack.ingestUrl}/#/me`);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { startStack, until } from '../flow/harness.mjs';
-import { launch, live, manySignIns, overflow, shows, signIn } from './browser.mjs';
+import { launch, live, manySignIns, openPage, overflow, shows, signIn } from './browser.mjs';
 
 let stack;
 let browser;
@@ -245,7 +245,7 @@ test('a person is noted, exported, and erased when his name is typed', async () 
     await context.close();
 });
 
-test('an invitation\'s link is shown once', async () => {
+test('an invitation\'s link is shown once, and no good once it is revoked', async () => {
     const { page, context, seen } = await signIn(stack, browser, users.owner);
     await goTo(page, 'Users');
     await page.getByRole('button', { name: 'Invite' }).click();
@@ -255,9 +255,30 @@ test('an invitation\'s link is shown once', async () => {
     await dialog(page).getByLabel('Role').selectOption('developer');
     await dialog(page).getByRole('button', { name: 'Make the invitation' }).click();
     await shows(dialog(page), /#\/invitation\?token=[\w-]{43}/);
+    const link = await dialog(page).getByLabel('Invitation link').innerText();
     await dialog(page).getByRole('button', { name: 'Done' }).click();
     await dialog(page).waitFor({ state: 'detached' });
     assert.ok(!(await page.content()).includes('token='));
+
+    await page.getByRole('button', { name: 'Invite' }).click();
+    await dialog(page).getByLabel('E-mail').fill('stan@example.org');
+    await dialog(page).getByLabel('Name').fill('Stan Staff');
+    await dialog(page).getByLabel('Joins').selectOption('staff');
+    await dialog(page).getByLabel('Role').selectOption('support');
+    await dialog(page).getByRole('button', { name: 'Make the invitation' }).click();
+    await dialog(page).getByRole('button', { name: 'Done' }).click();
+    const open = page.getByRole('region', { name: 'Open invitations' });
+    await shows(open.locator('[data-invitation]', { hasText: 'Stan Staff' }), /stan@example\.org.*Staff support/);
+    await shows(open.locator('[data-invitation]', { hasText: 'Dora Developer' }), /dora@example\.org.*ALPHA developer/);
+    await open.getByRole('button', { name: 'Revoke the invitation of Dora Developer' }).click();
+    await open.locator('[data-invitation]', { hasText: 'Dora Developer' }).waitFor({ state: 'detached' });
+    assert.equal(await open.locator('[data-invitation]').count(), 1);
+    const late = await openPage(browser);
+    await late.page.goto(link.trim());
+    await late.page.getByLabel('Password').fill('four quiet birds on a wire');
+    await late.page.getByRole('button', { name: 'Accept the invitation' }).click();
+    await shows(late.page.getByRole('alert'), /used, expired or unknown/i);
+    await late.context.close();
     assert.deepEqual(seen.errors, []);
     await context.close();
 });
@@ -316,6 +337,7 @@ test('a viewer is offered nothing that he may not do', async () => {
     await rowOf(page, users.mia).waitFor();
     for (const name of ['Invite', 'Import CSV', 'Export CSV'])
         assert.equal(await page.getByRole('button', { name }).count(), 0, name);
+    assert.equal(await page.getByRole('region', { name: 'Open invitations' }).count(), 0);
     await page.getByRole('link', { name: 'Mia Manager' }).click();
     await shows(page.locator('h1'), 'Mia Manager');
     for (const name of ['Edit roles', 'Suspend', 'Impersonate', 'Erase personal data'])

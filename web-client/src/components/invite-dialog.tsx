@@ -10,8 +10,9 @@ export function InviteDialog(props: {
     staffRoles: readonly string[];
     partnerRoles: readonly string[];
     close: () => void;
+    changed: () => void;
 }) {
-    const { staffRoles, partnerRoles, close } = props;
+    const { staffRoles, partnerRoles, close, changed } = props;
     const made = useSignal<MadeInvitation | undefined>(undefined);
     const kind = useSignal(partnerRoles.length ? 'partner' : 'staff');
     if (made.value) return <InvitationReady made={made.value} close={close} />;
@@ -35,6 +36,7 @@ export function InviteDialog(props: {
                               }),
                     });
                     made.value = { email, token };
+                    changed();
                 }}
             >
                 <Field name="email" label="E-mail" type="email" maxLength={254} autocomplete="off" autofocus />

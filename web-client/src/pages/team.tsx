@@ -1,15 +1,26 @@
 /** A partner's people: their roles, and the invitations that are open. */
 import { useSignal } from '@preact/signals';
-import { grantableRoles, type Invitation, type Member } from '../access/team';
+import { useEffect, useRef } from 'preact/hooks';
+import {
+    changesTeam,
+    grantableRoles,
+    type Invitation,
+    type Member,
+    teamChannel,
+} from '../access/team';
+import { isEntry } from '../admin/trail';
 import { type Column, DataTable } from '../components/data-table';
 import { Dialog } from '../components/dialog';
 import { Field, Form, SelectField } from '../components/form';
 import { InvitationReady, type MadeInvitation } from '../components/invitation-ready';
+import { OpenInvitations } from '../components/invitations';
 import { PageFrame } from '../components/page';
 import { PartnerDomains } from '../components/partner-domains';
 import { attempt, notify } from '../components/toast';
 import { When } from '../components/when';
 import { roleName } from '../format/format';
+import { useLog } from '../live/context';
+import { useGathered } from '../live/use-gathered';
 import { hrefOf } from '../route';
 import { del, post, put, withQuery } from '../session/http';
 import { may, mayChange, type Principal } from '../session/principal';
@@ -111,6 +122,30 @@ function Role({ principal, code, assigns, list, member }: Context & { member: Me
     );
 }
 
+/** Reads both lists again when the team changes. Who reads no trail hears of his own changes only. */
+function useChanges(
+    principal: Principal,
+    code: string,
+    list: List<Member>,
+    invitations: List<Invitation>,
+): void {
+    const read = useGathered(() => {
+        void list.reload();
+        void invitations.reload();
+    });
+    useLog(teamChannel(principal, code), {
+        entry: (data) => {
+            if (isEntry(data) && changesTeam(data, code, list.items.peek() ?? [])) read();
+        },
+        missed: read,
+    });
+    const known = useRef(principal);
+    useEffect(() => {
+        if (known.current !== principal) read();
+        known.current = principal;
+    }, [principal]);
+}
+
 export function TeamPage({ principal, code }: { principal: Principal; code: string }) {
     const list = useList<Member>(withQuery('/v1/team', { partner: code }));
     const removing = useSignal<Member | undefined>(undefined);
@@ -122,6 +157,7 @@ export function TeamPage({ principal, code }: { principal: Principal; code: stri
     const remove = (member: Member): void => {
         removing.value = member;
     };
+    useChanges(principal, code, list, invitations);
     const name = principal.partners.find((one) => one.code === code)?.name ?? code;
     return (
         <PageFrame
@@ -151,7 +187,7 @@ export function TeamPage({ principal, code }: { principal: Principal; code: stri
                     empty="Nobody belongs to this partner yet."
                 />
             </section>
-            {assigns && <Invitations list={invitations} />}
+            {assigns && <OpenInvitations list={invitations} />}
             {may(principal, 'partners.write', code) && <PartnerDomains code={code} />}
             {inviting.value && (
                 <InviteToTeam
@@ -170,48 +206,6 @@ export function TeamPage({ principal, code }: { principal: Principal; code: stri
                 />
             )}
         </PageFrame>
-    );
-}
-
-function Invitations({ list }: { list: List<Invitation> }) {
-    const revoke = async (one: Invitation): Promise<void> => {
-        await attempt(() => del(`/v1/invitations/${one.id}`), 'The invitation is revoked.');
-        await list.reload();
-    };
-    const columns: Column<Invitation>[] = [
-        { id: 'name', label: 'Name', header: true, cell: (one) => one.name },
-        { id: 'email', label: 'E-mail', cell: (one) => one.email ?? one.masked ?? '–' },
-        { id: 'role', label: 'Role', cell: (one) => roleName(one.role ?? '') },
-        { id: 'until', label: 'Good until', cell: (one) => <When at={one.expires_at} /> },
-        {
-            id: 'actions',
-            label: 'Actions',
-            actions: true,
-            cell: (one) => (
-                <button
-                    type="button"
-                    class="button button-small"
-                    aria-label={`Revoke the invitation of ${one.name}`}
-                    onClick={() => void revoke(one)}
-                >
-                    Revoke
-                </button>
-            ),
-        },
-    ];
-    return (
-        <section class="panel" aria-labelledby="invitations-title">
-            <header class="panel-head">
-                <h2 id="invitations-title">Open invitations</h2>
-            </header>
-            <DataTable
-                caption="Open invitations"
-                list={list}
-                columns={columns}
-                rowKey={(one) => one.id}
-                empty="None."
-            />
-        </section>
     );
 }
 

@@ -1,5 +1,6 @@
 /** The directory of people: found by words and filters that are in the address. */
 import { useSignal } from '@preact/signals';
+import type { Invitation } from '../access/team';
 import { actorOf, grantableRoles } from '../admin/grants';
 import { requestQuery } from '../admin/query';
 import type { RolesAnswer, UserItem } from '../admin/shapes';
@@ -9,6 +10,7 @@ import { Badge } from '../components/badge';
 import { type Column, DataTable } from '../components/data-table';
 import { ChoiceFilter, FilterBar, TextFilter } from '../components/filters';
 import { ImportDialog } from '../components/import-dialog';
+import { OpenInvitations } from '../components/invitations';
 import { InviteDialog } from '../components/invite-dialog';
 import { PageFrame } from '../components/page';
 import { attempt, notify } from '../components/toast';
@@ -88,6 +90,9 @@ export function UsersPage({ principal }: { principal: Principal }) {
     const importing = useSignal(false);
     const assigns = mayChange(principal, 'roles.assign');
     const roles = useResource<RolesAnswer>(assigns ? '/v1/roles' : undefined);
+    const invitations = useList<Invitation>(
+        assigns && isStaff(principal) ? '/v1/invitations?status=open' : undefined,
+    );
     const save = (): Promise<boolean> =>
         attempt(async () => {
             const file = requestQuery(filterNames, filters.values.peek(), { format: 'csv' });
@@ -149,11 +154,19 @@ export function UsersPage({ principal }: { principal: Principal }) {
                     }
                 />
             </section>
+            {assigns && isStaff(principal) && (
+                <OpenInvitations
+                    list={invitations}
+                    everywhere
+                    mayRevoke={(one) => !one.staff_role || may(principal, 'staff.manage')}
+                />
+            )}
             {inviting.value && roles.data.value && (
                 <InviteDialog
                     staffRoles={grantableRoles(actorOf(principal), roles.data.value, 'staff')}
                     partnerRoles={grantableRoles(actorOf(principal), roles.data.value, 'partner')}
                     close={() => (inviting.value = false)}
+                    changed={() => void invitations.reload()}
                 />
             )}
             {importing.value && (
