@@ -197,6 +197,9 @@ $$;
 
 -- ---- Incidents -------------------------------------------------------------------------------------
 
+-- This and app.dashboard_waits() read jobs by the index on closed_at, newest first, whatever the statistics
+-- say: hence their settings.
+
 -- Groups of the newest failed jobs of a window, the last seen first. `failed` are all of the window;
 -- `counted` are those in the groups, fewer only if more than 20,000 jobs ended meanwhile: of each partner in
 -- which something failed its share of these is looked through, newest first.
