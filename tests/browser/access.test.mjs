@@ -315,5 +315,8 @@ test('all pages fit into 360 px, with a menu that opens by keyboard', async () =
     await shows(page.locator('h1'), 'API keys of ALPHA');
     await page.getByRole('link', { name: 'API keys' }).waitFor({ state: 'hidden' });
     assert.deepEqual(seen.errors, []);
+    await stack.hub.stop();
+    await shows(page.locator('.status'), /^Recovering since/);
+    assert.deepEqual(await overflow(page), { pixels: 0, wide: [] });
     await context.close();
 });
