@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { encode } from '../../web-client/node_modules/uqr/dist/index.mjs';
 import { startStack, until } from '../flow/harness.mjs';
 import { launch, live, manySignIns, openPage, overflow, shows, signIn } from './browser.mjs';
 
@@ -166,11 +167,28 @@ function codeOf(secret) {
     return String(number % 1_000_000).padStart(6, '0');
 }
 
+/** What the page draws, module by module. */
+const drawnCode = (code) =>
+    code.evaluate((svg) => {
+        const size = svg.viewBox.baseVal.width;
+        const path = svg.querySelector('path');
+        const at = Array.from({ length: size }, (_, i) => i);
+        return at.map((y) => at.map((x) => path.isPointInFill(new DOMPoint(x + 0.5, y + 0.5))));
+    });
+
 test('with a second factor, signing in asks for its code', async () => {
     const { page } = dev;
     await goTo(page, 'me');
     await page.getByRole('button', { name: 'Set up a second factor' }).click();
     const secret = (await page.getByLabel('Secret of the second factor').innerText()).trim();
+    const code = page.getByRole('img', { name: 'QR code of the secret' });
+    const uri = await page.getByRole('link', { name: 'opening it there' }).getAttribute('href');
+    assert.match(uri, new RegExp(`^otpauth://totp/.*secret=${secret}`));
+    assert.deepEqual(await drawnCode(code), encode(uri, { ecc: 'M', border: 4 }).data);
+    const fills = await code.evaluate((svg) => [...svg.children].map((one) => getComputedStyle(one).fill));
+    assert.deepEqual(fills, ['rgb(255, 255, 255)', 'rgb(0, 0, 0)'], 'dark on light');
+    assert.ok((await code.boundingBox()).width >= 180);
+    assert.deepEqual(await overflow(page), { pixels: 0, wide: [] });
     await page.getByLabel('Code of your authenticator').fill(codeOf(secret));
     await page.getByRole('button', { name: 'Confirm' }).click();
     await page.getByRole('button', { name: 'Remove the second factor' }).waitFor();
@@ -180,13 +198,13 @@ test('with a second factor, signing in asks for its code', async () => {
     const other = await openPage(browser);
     await other.page.goto(`${stack.ingestUrl}/#/me`);
     await fillSignIn(other.page, 'dev@alpha.example', password);
-    const code = other.page.getByLabel('Code of your authenticator');
-    await code.waitFor();
-    assert.ok(await code.evaluate((one) => one === document.activeElement), 'has the focus');
-    await code.fill('000000');
+    const asked = other.page.getByLabel('Code of your authenticator');
+    await asked.waitFor();
+    assert.ok(await asked.evaluate((one) => one === document.activeElement), 'has the focus');
+    await asked.fill('000000');
     await other.page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await shows(other.page.locator('.form-problem'), /not right/);
-    await code.fill(codeOf(secret));
+    await asked.fill(codeOf(secret));
     await other.page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await shows(other.page.locator('h1'), 'Profile and sessions');
     await other.context.close();

@@ -1,5 +1,6 @@
 /** The reader's own account: name, password, second factor, and where he is signed in. */
 import { useSignal } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
 import { Copyable } from '../components/copy';
 import { type Column, DataTable } from '../components/data-table';
 import { Dialog } from '../components/dialog';
@@ -10,6 +11,7 @@ import { attempt, notify } from '../components/toast';
 import { When } from '../components/when';
 import { browserOf } from '../format/browser';
 import { roleName } from '../format/format';
+import { qrPath } from '../format/qr';
 import { del, patch, post, put } from '../session/http';
 import type { Principal } from '../session/principal';
 import { type List, useList } from '../session/resource';
@@ -175,9 +177,10 @@ function EnrolDialog({ enrolment, close }: { enrolment: Enrolment; close: () => 
     return (
         <Dialog title="Set up a second factor" holds close={close}>
             <p>
-                Add this secret to your authenticator, by hand or by{' '}
+                Scan this code with your authenticator, or add the secret by hand or by{' '}
                 <a href={enrolment.uri}>opening it there</a>. It is shown only now.
             </p>
+            <QrCode text={enrolment.uri} />
             <Copyable text={enrolment.secret} label="Secret of the second factor" />
             <Form
                 label="Confirm"
@@ -192,6 +195,22 @@ function EnrolDialog({ enrolment, close }: { enrolment: Enrolment; close: () => 
                 <CodeField hint="It counts once you have entered a code that it shows." />
             </Form>
         </Dialog>
+    );
+}
+
+function QrCode({ text }: { text: string }) {
+    const { size, path } = useMemo(() => qrPath(text), [text]);
+    return (
+        <svg
+            class="qr-code"
+            viewBox={`0 0 ${size} ${size}`}
+            shape-rendering="crispEdges"
+            role="img"
+            aria-label="QR code of the secret"
+        >
+            <rect width={size} height={size} />
+            <path d={path} />
+        </svg>
     );
 }
 
