@@ -233,8 +233,10 @@ async function change() {
     return 1;
 }
 
-/** One of them changes places, with its screens open. */
-async function move() {
+/** One of them changes places, with its screens open; one move at a time. */
+let moved = Promise.resolve();
+const move = () => (moved = moved.then(changePlaces));
+async function changePlaces() {
     const one = people.find(({ viewer }) => viewer.name === 'moving');
     const [code, role] = [dice.pick(codes), dice.pick(table.roles.filter((name) => name.startsWith('partner.')))];
     one.viewer.become({ ...Object.fromEntries(one.viewer.memberships), [code]: role });
