@@ -325,9 +325,9 @@ static void ingest_close(struct ingest *ingest)
     if (ingest->maintenance)
         maintenance_close(ingest->maintenance, on_part_closed, ingest);
     if (ingest->key_watch)
-        key_watch_close(ingest->key_watch, on_part_closed, ingest);
+        pg_poll_close(ingest->key_watch, on_part_closed, ingest);
     if (ingest->access_expiry)
-        access_expiry_close(ingest->access_expiry, on_part_closed, ingest);
+        pg_poll_close(ingest->access_expiry, on_part_closed, ingest);
     if (ingest->publisher)
         publisher_close(ingest->publisher, on_part_closed, ingest);
     if (ingest->request_log)

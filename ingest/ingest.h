@@ -44,8 +44,7 @@ struct ingest {
     struct maintenance *maintenance;
     struct request_log *request_log;
     struct keys *keys;
-    struct key_watch *key_watch;
-    struct access_expiry *access_expiry;
+    struct pg_poll *key_watch, *access_expiry;
     struct key_usage *key_usage;
     struct rate_table *sign_ins, *sign_in_users, *messages;
     struct passwords *passwords;

@@ -61,30 +61,19 @@ static void open_session(struct session_call *call, int64_t step)
                      13, on_opened);
 }
 
-/* Whose second factor is on has to bring its code as well. */
 static void on_credentials(void *owner, const struct pg_result *result)
 {
     struct session_call *call = owner;
-    int64_t step = -1;
+    int64_t step;
     if (pg_result_failure(result) != PG_OK) {
         http_problem(call->request, REASON_UNAVAILABLE, "nobody can sign in now", NULL);
         return;
     }
-    if (credentials_read(result, &call->request->arena, &call->credentials) &&
-        call->credentials.totp_length) {
-        if (!call->code) {
-            http_problem(call->request, REASON_CODE_REQUIRED, NULL, "code");
-            return;
-        }
-        if (!session_call_may_try_user(call, call->credentials.user))
-            return;
-        step = credentials_code_step(&call->credentials, call->code);
-        if (step < 0) {
-            http_problem(call->request, REASON_SIGN_IN_FAILED, NULL, NULL);
-            return;
-        }
-    }
-    open_session(call, step);
+    bool known = credentials_read(result, &call->request->arena, &call->credentials);
+    if (known && call->code && !session_call_may_try_user(call, call->credentials.user))
+        return;
+    if (session_call_second_factor(call, &step))
+        open_session(call, step);
 }
 
 static void ask_credentials(struct session_call *call)

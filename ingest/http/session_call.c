@@ -86,6 +86,21 @@ bool session_call_may_try_user(struct session_call *call, const char *user)
     return take_rate(call, call->ingest->sign_in_users, name, "too many sign-ins of this person");
 }
 
+bool session_call_second_factor(struct session_call *call, int64_t *ret_step)
+{
+    *ret_step = -1;
+    if (!call->credentials.totp_length)
+        return true;
+    if (!call->code) {
+        http_problem(call->request, REASON_CODE_REQUIRED, NULL, "code");
+        return false;
+    }
+    *ret_step = credentials_code_step(&call->credentials, call->code);
+    if (*ret_step < 0)
+        http_problem(call->request, REASON_SIGN_IN_FAILED, NULL, NULL);
+    return *ret_step >= 0;
+}
+
 json_t *session_call_body(struct session_call *call)
 {
     const struct buffer *body = &call->request->body;

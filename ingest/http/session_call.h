@@ -39,6 +39,9 @@ bool session_call_take_cookie(struct session_call *call);
 bool session_call_may_try(struct session_call *call);
 /* The same for one person or e-mail, however many addresses try. */
 bool session_call_may_try_user(struct session_call *call, const char *user);
+/* Whoever has a second factor needs its code as well: *ret_step is what it spends, -1 without one.
+ */
+bool session_call_second_factor(struct session_call *call, int64_t *ret_step);
 
 /* The body, an object, for session_call_forget(); NULL with the request answered. */
 json_t *session_call_body(struct session_call *call);

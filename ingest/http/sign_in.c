@@ -61,21 +61,10 @@ static void on_compared(void *owner, int error, const char *hash)
 {
     struct session_call *call = owner;
     (void)hash;
-    int64_t step = -1;
-    if (!password_right(call, error, REASON_SIGN_IN_FAILED))
-        return;
-    if (call->credentials.totp_length) {
-        if (!call->code) {
-            http_problem(call->request, REASON_CODE_REQUIRED, NULL, "code");
-            return;
-        }
-        step = credentials_code_step(&call->credentials, call->code);
-        if (step < 0) {
-            http_problem(call->request, REASON_SIGN_IN_FAILED, NULL, NULL);
-            return;
-        }
-    }
-    open_session(call, step);
+    int64_t step;
+    if (password_right(call, error, REASON_SIGN_IN_FAILED) &&
+        session_call_second_factor(call, &step))
+        open_session(call, step);
 }
 
 static void on_password_of(void *owner, const struct pg_result *result)

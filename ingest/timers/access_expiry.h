@@ -4,16 +4,11 @@
 #ifndef MH_INGEST_ACCESS_EXPIRY_H
 #define MH_INGEST_ACCESS_EXPIRY_H
 
-#include <uv.h>
-
 #include "ingest/publish/publisher.h"
-#include "shared/postgres/pg_pool.h"
+#include "ingest/timers/pg_poll.h"
 
-struct access_expiry;
-
-/* `pool` and `publisher` are borrowed; the pool must be closed first. */
+/* `publisher` is closed later. */
 MUST_CHECK int access_expiry_open(uv_loop_t *loop, struct pg_pool *pool,
-                                  struct publisher *publisher, struct access_expiry **ret_expiry);
-void access_expiry_close(struct access_expiry *expiry, void (*on_closed)(void *owner), void *owner);
+                                  struct publisher *publisher, struct pg_poll **ret_expiry);
 
 #endif

@@ -5,16 +5,11 @@
 #ifndef MH_INGEST_KEY_WATCH_H
 #define MH_INGEST_KEY_WATCH_H
 
-#include <uv.h>
-
 #include "ingest/http/keys.h"
-#include "shared/postgres/pg_pool.h"
+#include "ingest/timers/pg_poll.h"
 
-struct key_watch;
-
-/* `pool` and `keys` are borrowed; the pool must be closed first, the keys freed later. */
+/* `keys` are freed later. */
 MUST_CHECK int key_watch_open(uv_loop_t *loop, struct pg_pool *pool, struct keys *keys,
-                              struct key_watch **ret_watch);
-void key_watch_close(struct key_watch *watch, void (*on_closed)(void *owner), void *owner);
+                              struct pg_poll **ret_watch);
 
 #endif
