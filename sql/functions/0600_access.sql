@@ -49,6 +49,11 @@ BEGIN
 END
 $$;
 
+-- The pattern for LIKE of a lower-case text that has p_part in it.
+CREATE OR REPLACE FUNCTION app.like_of(p_part text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = ''
+RETURN '%' || regexp_replace(lower(p_part), '([\\%_])', '\\\1', 'g') || '%';
+
 -- The partner of that code, if it is one of the caller's; else 404, as for one that does not exist.
 CREATE OR REPLACE FUNCTION app.partner_of(p_code text, p_field text DEFAULT 'partner') RETURNS int
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$

@@ -105,40 +105,78 @@ BEGIN
 END
 $$;
 
+-- The directory's conditions on a user u for $1 partners, $2 role, $3 pattern, $4 as app.personal_in();
+-- NULL if nobody can meet them. Each only if it is asked for, so that there is an index for what is.
+CREATE OR REPLACE FUNCTION app.users_where(p_query jsonb, p_places int[], p_role text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+DECLARE
+    v_kind   text := app.choice_of(p_query, 'kind', '{staff,member}');
+    v_status text := app.choice_of(p_query, 'status', '{active,suspended,erased}');
+    v_where  text[] := '{}';
+    v_seen   text := 'EXISTS (SELECT FROM app.memberships m WHERE m.user_id = u.user_id'
+                     ' AND m.partner_id = ANY (authz.partner_ids()) AND m.suspended_at IS NULL)';
+BEGIN
+    v_where := v_where || CASE WHEN v_status = 'erased' THEN 'u.status = ''suspended'' AND u.erased_at IS NOT NULL'
+                               ELSE 'u.erased_at IS NULL' END;
+    IF v_status IN ('active', 'suspended') AND authz.is_staff() THEN
+        v_where := v_where || format('u.status = %L', v_status);
+    ELSIF v_status IN ('active', 'suspended') THEN -- as app.user_status()
+        v_where := v_where || format('(u.status = ''active'' AND %s) = %L', v_seen, v_status = 'active');
+    END IF;
+    IF v_kind IS NOT NULL THEN
+        v_where := v_where || format('u.kind = %L', v_kind);
+    END IF;
+    IF p_places IS NOT NULL THEN
+        v_where := v_where || ('u.user_id IN (SELECT m.user_id FROM app.memberships m WHERE m.partner_id = ANY ($1)'
+                               || CASE WHEN p_role IS NULL THEN ')' ELSE ' AND m.role = $2)' END);
+    ELSIF p_role IS NOT NULL THEN
+        SELECT v_where || CASE WHEN bool_and(r.role LIKE 'staff.%') THEN 'u.kind = ''staff'' AND u.staff_role = $2'
+                               WHEN bool_and(r.role LIKE 'partner.%')
+                               THEN 'u.user_id IN (SELECT m.user_id FROM app.memberships m WHERE m.role = $2)'
+                               WHEN bool_and(true) THEN '(u.staff_role = $2 OR EXISTS (SELECT FROM app.memberships m'
+                                                        ' WHERE m.user_id = u.user_id AND m.role = $2))' END
+        INTO v_where FROM app.role_permissions r WHERE r.role IN ('staff.' || p_role, 'partner.' || p_role);
+    END IF;
+    IF p_query ->> 'q' <> '' THEN
+        v_where := v_where || CASE
+            WHEN authz.is_staff() AND NOT authz.has('users.read_personal') THEN 'lower(u.name) LIKE $3'
+            WHEN authz.is_staff() THEN '(lower(u.name) LIKE $3 OR lower(u.email) LIKE $3)'
+            ELSE '(lower(u.name) LIKE $3 OR lower(u.email) LIKE $3 AND EXISTS (SELECT FROM app.memberships m'
+                 ' WHERE m.user_id = u.user_id AND m.partner_id = ANY ($4)))' END;
+    END IF;
+    RETURN CASE WHEN array_position(v_where, NULL) IS NULL THEN array_to_string(v_where, ' AND ') END;
+END
+$$;
+
 CREATE FUNCTION route.users_list(p_target text, p_query jsonb, p_body jsonb, p_fresh jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = ''
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     v_limit    int := app.page_size(p_query);
-    v_q        text := lower(app.text_of(p_query, 'q', 200, false));
-    v_kind     text := app.choice_of(p_query, 'kind', '{staff,member}');
-    v_status   text := app.choice_of(p_query, 'status', '{active,suspended,erased}');
+    v_pattern  text := app.like_of(app.text_of(p_query, 'q', 200, false));
     v_role     text := app.text_of(p_query, 'role', 32, false);
-    v_partner  int := CASE WHEN p_query ->> 'partner' <> '' THEN app.partner_of(p_query ->> 'partner') END;
+    v_places   int[] := CASE WHEN p_query ->> 'partner' <> '' THEN ARRAY[app.partner_of(p_query ->> 'partner')]
+                             WHEN NOT authz.is_staff() THEN authz.partner_ids() END;
     v_personal int[] := app.personal_in();
     v_after    record := app.users_after(p_query);
-    v_items    jsonb[];
-    v_cursor   text;
+    v_where    text := app.users_where(p_query, v_places, v_role);
+    v_users    app.users[];
+    v_last     app.users;
 BEGIN
-    SELECT array_agg(x.item ORDER BY x.name, x.user_id),
-           (array_agg(x.user_id || '.' || encode(convert_to(x.name, 'UTF8'), 'hex') ORDER BY x.name, x.user_id))[v_limit]
-    INTO v_items, v_cursor
-    FROM (SELECT lower(u.name) AS name, u.user_id, app.user_json(u, v_personal) AS item
-          FROM app.users u
-          WHERE (v_after.user_id IS NULL OR (lower(u.name), u.user_id) > (v_after.name, v_after.user_id))
-            AND (authz.is_staff() OR EXISTS (SELECT FROM app.memberships m
-                                             WHERE m.user_id = u.user_id AND m.partner_id = ANY (authz.partner_ids())))
-            AND (v_kind IS NULL OR u.kind = v_kind)
-            AND app.user_status(u) = coalesce(v_status, CASE u.erased_at IS NULL WHEN true THEN app.user_status(u) END)
-            AND (v_role IS NULL AND v_partner IS NULL OR u.staff_role = v_role AND v_partner IS NULL
-                 OR EXISTS (SELECT FROM app.memberships m
-                            WHERE m.user_id = u.user_id AND m.role = coalesce(v_role, m.role)
-                              AND m.partner_id = coalesce(v_partner, m.partner_id)
-                              AND (authz.is_staff() OR m.partner_id = ANY (authz.partner_ids()))))
-            AND (v_q IS NULL OR strpos(lower(u.name), v_q) > 0
-                 OR strpos(lower(u.email), v_q) > 0 AND app.reads_personal(u.user_id, v_personal))
-          ORDER BY lower(u.name), u.user_id LIMIT v_limit + 1) x;
-    RETURN jsonb_build_object('items', to_jsonb(coalesce(v_items[:v_limit], '{}')))
-           || CASE WHEN cardinality(v_items) > v_limit THEN jsonb_build_object('next', v_cursor) ELSE '{}' END;
+    IF v_where IS NOT NULL THEN
+        EXECUTE format('SELECT array_agg(x::app.users ORDER BY lower(x.name), x.user_id)'
+                       ' FROM (SELECT u.* FROM app.users u WHERE %s ORDER BY lower(u.name), u.user_id LIMIT $5) x',
+                       v_where || CASE WHEN v_after.user_id IS NOT NULL
+                                       THEN ' AND (lower(u.name), u.user_id) > ($6, $7)' ELSE '' END)
+        INTO v_users USING v_places, v_role, v_pattern, v_personal, v_limit + 1, v_after.name, v_after.user_id;
+    END IF;
+    v_last := v_users[v_limit];
+    RETURN jsonb_build_object('items', coalesce(
+               (SELECT jsonb_agg(app.user_json(u, v_personal) ORDER BY lower(u.name), u.user_id)
+                FROM unnest(v_users[:v_limit]) u), '[]'))
+           || CASE WHEN cardinality(v_users) > v_limit
+              THEN jsonb_build_object('next', v_last.user_id || '.' || encode(convert_to(lower(v_last.name), 'UTF8'), 'hex'))
+              ELSE '{}' END;
 END
 $$;
 

@@ -35,24 +35,29 @@ BEGIN
 END
 $$;
 
--- Newest first. ?partner, ?status=open for those that can still be accepted.
+-- Newest first. ?partner, ?status=open for those that can still be accepted. Each partner's are read by
+-- an index of their own, then merged.
 CREATE FUNCTION route.invitations_list(p_target text, p_query jsonb, p_body jsonb, p_fresh jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' SET plan_cache_mode = force_custom_plan
+SET enable_seqscan = off AS $$
 DECLARE
     v_limit    int := app.page_size(p_query);
     v_open     boolean := app.choice_of(p_query, 'status', '{open}') IS NOT NULL;
-    v_partner  int := CASE WHEN p_query ->> 'partner' <> '' THEN app.partner_of(p_query ->> 'partner') END;
+    v_places   int[] := CASE WHEN p_query ->> 'partner' <> '' THEN ARRAY[app.partner_of(p_query ->> 'partner')]
+                             WHEN NOT authz.is_staff() THEN authz.partner_ids() END;
+    v_after    text := app.text_of(p_query, 'after', 40, false);
     v_personal int[] := app.personal_in();
     v_items    jsonb[];
 BEGIN
-    SELECT array_agg(x.item ORDER BY x.public_id COLLATE "C" DESC) INTO v_items
-    FROM (SELECT i.public_id, app.invitation_json(i, v_personal) AS item
-          FROM app.invitations i
-          WHERE (authz.is_staff() OR i.partner_id = ANY (authz.partner_ids()))
-            AND (v_partner IS NULL OR i.partner_id = v_partner)
-            AND (NOT v_open OR i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > now())
-            AND (p_query ->> 'after' IS NULL OR i.public_id COLLATE "C" < p_query ->> 'after' COLLATE "C")
-          ORDER BY i.public_id COLLATE "C" DESC LIMIT v_limit + 1) x;
+    SELECT array_agg(app.invitation_json(x, v_personal) ORDER BY x.public_id COLLATE "C" DESC) INTO v_items
+    FROM (SELECT r.* FROM unnest(coalesce(v_places, '{NULL}')) p (partner_id)
+          CROSS JOIN LATERAL (
+              SELECT i.* FROM app.invitations i
+              WHERE (v_places IS NULL OR i.partner_id = p.partner_id)
+                AND (NOT v_open OR i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > now())
+                AND (v_after IS NULL OR i.public_id COLLATE "C" < v_after COLLATE "C")
+              ORDER BY i.public_id COLLATE "C" DESC LIMIT v_limit + 1) r
+          ORDER BY r.public_id COLLATE "C" DESC LIMIT v_limit + 1) x;
     RETURN app.page(v_items, v_limit, 'id');
 END
 $$;

@@ -271,12 +271,28 @@ BEGIN
 END
 $$;
 
+-- The last one of the page before, by his id; NULL on the first.
+CREATE OR REPLACE FUNCTION app.user_after(p_query jsonb) RETURNS app.users
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+DECLARE
+    v_user app.users;
+BEGIN
+    SELECT * INTO v_user FROM app.users u WHERE u.public_id = p_query ->> 'after';
+    IF p_query ? 'after' AND NOT FOUND THEN
+        PERFORM app.fail(400, 'invalid', 'expected the id of an item', 'after');
+    END IF;
+    RETURN v_user;
+END
+$$;
+
 CREATE FUNCTION route.team_list(p_target text, p_query jsonb, p_body jsonb, p_fresh jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' SET plan_cache_mode = force_custom_plan
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     v_partner  int := app.team_partner(p_query);
     v_size     int := app.page_size(p_query);
-    v_q        text := lower(app.text_of(p_query, 'q', 200, false));
+    v_pattern  text := app.like_of(app.text_of(p_query, 'q', 200, false));
+    v_after    app.users := app.user_after(p_query);
     v_personal boolean := 'users.read_personal' = ANY (app.permissions_in(v_partner));
     v_items    jsonb[];
 BEGIN
@@ -289,10 +305,9 @@ BEGIN
                          THEN jsonb_build_object('last_login_at', app.ms(u.last_login_at)) ELSE '{}' END AS item
           FROM app.memberships m JOIN app.users u ON u.user_id = m.user_id
           WHERE m.partner_id = v_partner
-            AND (v_q IS NULL OR strpos(lower(u.name), v_q) > 0 OR v_personal AND strpos(lower(u.email), v_q) > 0)
-            AND (NOT p_query ? 'after' OR (lower(u.name), u.user_id) >
-                 (SELECT lower(a.name), a.user_id FROM app.users a WHERE a.public_id = p_query ->> 'after'))
-          ORDER BY 1, 2 LIMIT v_size + 1) x;
+            AND (v_pattern IS NULL OR lower(u.name) LIKE v_pattern OR v_personal AND lower(u.email) LIKE v_pattern)
+            AND (v_after.user_id IS NULL OR (lower(u.name), u.user_id) > (lower(v_after.name), v_after.user_id))
+          ORDER BY lower(u.name), u.user_id LIMIT v_size + 1) x;
     RETURN app.page(v_items, v_size, 'id');
 END
 $$;
@@ -334,8 +349,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
                    'permissions', c.permissions, 'version', c.version,
                    'users', (SELECT count(*) FROM app.memberships m WHERE m.custom_role_id = c.custom_role_id)
                             + (SELECT count(*) FROM app.users u WHERE u.custom_role_id = c.custom_role_id))) AS item
-        FROM app.custom_roles c LEFT JOIN app.partners p ON p.partner_id = c.partner_id
-        WHERE authz.is_staff() OR c.partner_id = ANY (authz.partner_ids())
+        FROM (SELECT * FROM app.custom_roles WHERE partner_id = ANY (authz.partner_ids())
+              UNION ALL SELECT * FROM app.custom_roles WHERE authz.is_staff()) c
+        LEFT JOIN app.partners p ON p.partner_id = c.partner_id
     )
     SELECT jsonb_build_object(
         'roles', (SELECT jsonb_agg(to_jsonb(r) ORDER BY r.role) FROM role r),

@@ -10,11 +10,13 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
 $$;
 
 CREATE FUNCTION route.staff_list(p_target text, p_query jsonb, p_body jsonb, p_fresh jsonb) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' SET plan_cache_mode = force_custom_plan
+SET enable_seqscan = off AS $$
 DECLARE
-    v_size  int := app.page_size(p_query);
-    v_q     text := lower(app.text_of(p_query, 'q', 200, false));
-    v_items jsonb[];
+    v_size    int := app.page_size(p_query);
+    v_pattern text := app.like_of(app.text_of(p_query, 'q', 200, false));
+    v_after   app.users := app.user_after(p_query);
+    v_items   jsonb[];
 BEGIN
     SELECT array_agg(x.item ORDER BY x.name, x.user_id) INTO v_items
     FROM (SELECT lower(u.name) AS name, u.user_id, app.staff_json(u) AS item
@@ -22,11 +24,10 @@ BEGIN
           WHERE u.kind = 'staff' AND u.erased_at IS NULL
             AND (NOT p_query ? 'role' OR u.staff_role = p_query ->> 'role')
             AND (NOT p_query ? 'status' OR u.status = p_query ->> 'status')
-            AND (v_q IS NULL OR strpos(lower(u.name), v_q) > 0
-                 OR authz.has('users.read_personal') AND strpos(lower(u.email), v_q) > 0)
-            AND (NOT p_query ? 'after' OR (lower(u.name), u.user_id) >
-                 (SELECT lower(a.name), a.user_id FROM app.users a WHERE a.public_id = p_query ->> 'after'))
-          ORDER BY 1, 2 LIMIT v_size + 1) x;
+            AND (v_pattern IS NULL OR lower(u.name) LIKE v_pattern
+                 OR authz.has('users.read_personal') AND lower(u.email) LIKE v_pattern)
+            AND (v_after.user_id IS NULL OR (lower(u.name), u.user_id) > (lower(v_after.name), v_after.user_id))
+          ORDER BY lower(u.name), u.user_id LIMIT v_size + 1) x;
     RETURN app.page(v_items, v_size, 'id');
 END
 $$;

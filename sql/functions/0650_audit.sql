@@ -74,6 +74,19 @@ BEGIN
 END
 $$;
 
+-- The first row from that time on, or the last one before it (p_before). Rows have the order of their
+-- times, give or take what a transaction waited for the chain's head.
+CREATE OR REPLACE FUNCTION app.audit_at(p_at timestamptz, p_before boolean, OUT chain date, OUT seq bigint)
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+    IF p_before THEN
+        SELECT a.chain, a.seq INTO chain, seq FROM app.audit_log a WHERE a.at < p_at ORDER BY a.at DESC LIMIT 1;
+    ELSE
+        SELECT a.chain, a.seq INTO chain, seq FROM app.audit_log a WHERE a.at >= p_at ORDER BY a.at LIMIT 1;
+    END IF;
+END
+$$;
+
 -- Newest first; `after` is the id of the last item: its chain and seq. Each partner's rows are read by
 -- an index of their own, then merged.
 CREATE FUNCTION route.audit_list(p_target text, p_query jsonb, p_body jsonb, p_fresh jsonb) RETURNS jsonb
@@ -83,6 +96,8 @@ DECLARE
     v_after   text := p_query ->> 'after';
     v_chain   date;
     v_seq     bigint;
+    v_low     record;
+    v_high    record;
     v_actor   int;
     v_action  text := app.text_of(p_query, 'action', 64, false);
     v_target  text := app.text_of(p_query, 'target', 64, false);
@@ -98,6 +113,11 @@ BEGIN
     END IF;
     v_chain := coalesce(split_part(v_after, '.', 1)::date, 'infinity');
     v_seq := coalesce(split_part(v_after, '.', 2)::bigint, 0);
+    v_low := app.audit_at(v_from - interval '1 minute', false);
+    v_high := app.audit_at(v_to + interval '1 minute', true);
+    IF v_from IS NOT NULL AND v_low.chain IS NULL OR v_to IS NOT NULL AND v_high.chain IS NULL THEN
+        RETURN jsonb_build_object('items', '[]'::jsonb);
+    END IF;
     IF p_query ? 'actor' THEN
         SELECT u.user_id INTO v_actor FROM app.users u WHERE u.public_id = p_query ->> 'actor';
         IF NOT FOUND THEN
@@ -111,12 +131,11 @@ BEGIN
               WHERE (v_places IS NULL OR a.partner_id = p.partner_id)
                 AND (a.chain, a.seq) < (v_chain, v_seq)
                 AND (v_actor IS NULL OR a.actor_id = v_actor)
-                AND (v_action IS NULL OR starts_with(a.action, v_action))
+                AND (v_action IS NULL OR starts_with(a.action COLLATE "C", v_action))
                 AND (v_target IS NULL OR a.target_id = v_target)
                 AND (v_outcome IS NULL OR a.outcome = v_outcome)
-                AND (v_from IS NULL OR a.at >= v_from
-                     AND a.chain >= date_trunc('month', v_from AT TIME ZONE 'UTC')::date)
-                AND (v_to IS NULL OR a.at < v_to AND a.chain <= v_to AT TIME ZONE 'UTC')
+                AND (v_from IS NULL OR a.at >= v_from AND (a.chain, a.seq) >= (v_low.chain, v_low.seq))
+                AND (v_to IS NULL OR a.at < v_to AND (a.chain, a.seq) <= (v_high.chain, v_high.seq))
               ORDER BY a.chain DESC, a.seq DESC LIMIT v_size + 1) r
           ORDER BY r.chain DESC, r.seq DESC LIMIT v_size + 1) x;
     RETURN app.page(v_items, v_size, 'id');
@@ -138,8 +157,10 @@ $$;
 
 -- Walks the chains, or one. Each link must follow the one before, carry the hash of its text, and its
 -- columns must say what the text says (all but ip, which is not part of it); the head and every anchor
--- must be where they were. broken_at is the first seq of which that is not true.
-CREATE OR REPLACE FUNCTION app.audit_verified(p_chain date)
+-- must be where they were. broken_at is the first seq of which that is not true. Of a part of a chain
+-- the links from p_from to p_to, the first of them to the one before; head and anchors with its first
+-- part.
+CREATE OR REPLACE FUNCTION app.audit_verified(p_chain date, p_from bigint, p_to bigint)
 RETURNS TABLE (chain date, entries bigint, anchors bigint, broken_at bigint)
 LANGUAGE sql STABLE SET search_path = '' AS $$
     WITH entry AS (
@@ -148,34 +169,36 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
                    'on_behalf_of', a.on_behalf_of, 'outcome', a.outcome, 'action', a.action,
                    'target_type', a.target_type, 'target_id', a.target_id, 'partner', a.partner_id,
                    'before', a.before, 'after', a.after, 'request_id', a.request_id) AS columns
-        FROM app.audit_log a WHERE p_chain IS NULL OR a.chain = p_chain OFFSET 0
+        FROM app.audit_log a
+        WHERE a.chain BETWEEN coalesce(p_chain, '-infinity') AND coalesce(p_chain, 'infinity')
+          AND a.seq BETWEEN p_from - 1 AND p_to OFFSET 0
     ), link AS (
         SELECT e.chain, e.seq,
-               e.seq IS DISTINCT FROM lag(e.seq, 1, 0::bigint) OVER w + 1
+               e.seq IS DISTINCT FROM lag(e.seq, 1, greatest(p_from - 2, 0)) OVER w + 1
                OR e.prev_hash IS DISTINCT FROM lag(e.hash, 1, sha256('')) OVER w
                OR e.hash <> sha256(e.prev_hash || convert_to(e.canonical, 'UTF8'))
                OR CASE WHEN e.canonical <> e.columns::text THEN app.audit_text_differs(e.canonical, e.columns)
                   ELSE false END AS broken,
                -- Where a row is missing, the break is there and not at the row behind.
-               lag(e.seq, 1, 0::bigint) OVER w + 1 AS expected
+               lag(e.seq, 1, greatest(p_from - 2, 0)) OVER w + 1 AS expected
         FROM entry e WINDOW w AS (PARTITION BY e.chain ORDER BY e.seq)
     ), finding AS (
         SELECT l.chain, count(*) AS entries, min(least(l.seq, l.expected)) FILTER (WHERE l.broken) AS at
-        FROM link l GROUP BY l.chain
+        FROM link l WHERE l.seq >= p_from GROUP BY l.chain
         UNION ALL
         SELECT h.chain, 0, CASE WHEN t.hash IS DISTINCT FROM h.hash AND h.seq > 0
                                 THEN least(h.seq, coalesce(t.seq, 0) + 1) END
         FROM app.audit_head h
         LEFT JOIN LATERAL (SELECT a.seq, a.hash FROM app.audit_log a WHERE a.chain = h.chain
                            ORDER BY a.seq DESC LIMIT 1) t ON true
-        WHERE p_chain IS NULL OR h.chain = p_chain
+        WHERE (p_chain IS NULL OR h.chain = p_chain) AND p_from = 1
         UNION ALL
         SELECT n.chain, 0, CASE WHEN a.hash IS NULL THEN least(n.seq, coalesce(
                                          (SELECT max(l.seq) FROM app.audit_log l WHERE l.chain = n.chain AND l.seq < n.seq),
                                          0) + 1)
                                 WHEN a.hash <> n.hash THEN n.seq END
         FROM app.audit_anchor n LEFT JOIN app.audit_log a ON a.chain = n.chain AND a.seq = n.seq
-        WHERE p_chain IS NULL OR n.chain = p_chain
+        WHERE (p_chain IS NULL OR n.chain = p_chain) AND p_from = 1
     )
     SELECT f.chain, sum(f.entries)::bigint,
            (SELECT count(*) FROM app.audit_anchor n WHERE n.chain = f.chain), min(f.at)
@@ -193,19 +216,33 @@ BEGIN
 END
 $$;
 
--- Of the month, or of ?chain. A partner learns whether the chain holds, not how much others do.
+-- Of the month, or of ?chain, 50,000 entries at a time: `next` is what ?after goes on with. A partner
+-- learns whether the chain holds, not how much others do.
 CREATE FUNCTION route.audit_verify(p_target text, p_query jsonb, p_body jsonb, p_fresh jsonb) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-    SELECT jsonb_build_object(
-        'chains', coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-            'chain', to_char(v.chain, 'YYYY-MM'), 'ok', v.broken_at IS NULL,
-            'broken_at', CASE WHEN authz.is_staff() THEN v.broken_at END,
-            'entries', CASE WHEN authz.is_staff() THEN v.entries
-                       ELSE (SELECT count(*) FROM app.audit_log a
-                             WHERE a.chain = v.chain AND a.partner_id = ANY (authz.partner_ids())) END))), '[]'),
-        'anchors', coalesce(sum(v.anchors), 0))
-    FROM app.audit_verified(coalesce(app.chain_of(p_query ->> 'chain'),
-                                     date_trunc('month', now() AT TIME ZONE 'UTC')::date)) v
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+    v_chain date := coalesce(app.chain_of(p_query ->> 'chain'), date_trunc('month', now() AT TIME ZONE 'UTC')::date);
+    v_after bigint;
+    v_to    bigint;
+BEGIN
+    IF p_query ->> 'after' !~ '^[0-9]{1,15}$' THEN
+        PERFORM app.fail(400, 'invalid', 'expected the number of an entry', 'after');
+    END IF;
+    v_after := coalesce((p_query ->> 'after')::bigint, 0);
+    v_to := v_after + 50000;
+    RETURN (SELECT jsonb_build_object(
+                'chains', coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                    'chain', to_char(v.chain, 'YYYY-MM'), 'ok', v.broken_at IS NULL,
+                    'broken_at', CASE WHEN authz.is_staff() THEN v.broken_at END,
+                    'entries', CASE WHEN authz.is_staff() THEN v.entries
+                               ELSE (SELECT count(*) FROM app.audit_log a
+                                     WHERE a.chain = v.chain AND a.partner_id = ANY (authz.partner_ids())
+                                       AND a.seq > v_after AND a.seq <= v_to) END))), '[]'),
+                'anchors', coalesce(sum(v.anchors), 0))
+            FROM app.audit_verified(v_chain, v_after + 1, v_to) v)
+        || coalesce((SELECT jsonb_build_object('next', v_to::text) FROM app.audit_head h
+                     WHERE h.chain = v_chain AND h.seq > v_to), '{}');
+END
 $$;
 
 -- For the operator: all chains, or that of a month.
@@ -213,7 +250,7 @@ CREATE FUNCTION api.audit_verify(p_chain text)
 RETURNS TABLE (chain text, entries bigint, anchors bigint, broken_at bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     SELECT to_char(v.chain, 'YYYY-MM'), v.entries, v.anchors, v.broken_at
-    FROM app.audit_verified(app.chain_of(p_chain)) v ORDER BY 1
+    FROM app.audit_verified(app.chain_of(p_chain), 1, 9223372036854775807) v ORDER BY 1
 $$;
 
 CREATE FUNCTION api.audit_tail(p_limit int)

@@ -2,7 +2,7 @@
 \ir include/send.psql
 BEGIN;
 \ir include/request.psql
-SELECT plan(75);
+SELECT plan(76);
 SELECT api.partner_create('RA', 'Roles A', NULL, NULL), api.partner_create('RB', 'Roles B', NULL, NULL);
 -- An active user who has just signed in; his name is his session's secret.
 CREATE FUNCTION pg_temp.person(p_name text, p_staff text, p_roles jsonb DEFAULT '{}') RETURNS void LANGUAGE sql AS $$
@@ -159,6 +159,7 @@ SELECT is((SELECT string_agg(DISTINCT split_part(r ->> 'role', '.', 1), ',') FRO
 SELECT results_eq($$SELECT pg_temp.ask('Bob', 'team_list') #> '{body,items}' @? '$[*] ? (exists(@.email) || exists(@.masked))'$$, ARRAY[false],
                   'a manager reads names');
 SELECT is(pg_temp.verdict('Bob', 'team_list', NULL, '{}', '{"partner": "RA"}'), '404 not_found partner', 'of his own team');
+SELECT is(pg_temp.verdict('Ada', 'team_list', NULL, '{}', '{"partner": "RA", "after": "usr_none"}'), '400 invalid after', 'after somebody who is there');
 SELECT set_eq($$WITH RECURSIVE page AS (
                     SELECT pg_temp.ask('Ada', 'team_list', NULL, '{}', '{"partner": "RA", "limit": "1"}') -> 'body' AS b
                     UNION ALL

@@ -2,7 +2,7 @@
 \ir include/send.psql
 BEGIN;
 \ir include/request.psql
-SELECT plan(60);
+SELECT plan(61);
 SELECT api.partner_create('UA', 'Audit A', NULL, NULL), api.partner_create('UB', 'Audit B', NULL, NULL);
 CREATE FUNCTION pg_temp.person(p_name text, p_staff text, p_roles jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -61,6 +61,7 @@ SELECT is(jsonb_array_length(pg_temp.trail('AuditOwner', jsonb_build_object('tar
           'to', (app.ms(now()) + 3600000)::text))), 2, 'to a time');
 SELECT is(pg_temp.verdict('AuditOwner', 'audit_list', NULL, '{}', '{"from": "yesterday"}'), '400 invalid from', 'times are numbers');
 SELECT is(pg_temp.verdict('AuditOwner', 'audit_list', NULL, '{}', '{"after": "x"}'), '400 invalid after', 'a cursor is an id');
+SELECT is(pg_temp.verdict('AuditOwner', 'audit_verify', NULL, '{}', '{"after": "x"}'), '400 invalid after', 'of a proof a number');
 SELECT is(pg_temp.verdict('AuditPia', 'audit_list', NULL, '{}', '{"partner": "UB"}'), '404 not_found partner', 'another partner is none');
 SELECT results_eq($$
     WITH RECURSIVE page AS (

@@ -86,6 +86,8 @@ export interface AuditItem {
 export interface AuditVerdict {
     chains: { chain: string; entries: number; ok: boolean; broken_at?: number | null }[];
     anchors?: unknown;
+    /** Where the next part begins, until the last. */
+    next?: string | null;
 }
 
 export interface Explanation {

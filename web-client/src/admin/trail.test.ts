@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AuditItem } from './shapes';
-import { actionName, isEntry, stillUnread, withNewest } from './trail';
+import { actionName, isEntry, stillUnread, withNewest, withPart } from './trail';
 
 const entry = (id: string): AuditItem => ({ id, at: 1, action: 'user.suspend', outcome: 'done' });
 const page = (ids: string, next?: string) => ({
@@ -33,6 +33,16 @@ describe('the trail while it grows', () => {
         expect(isEntry({ t: 'key', id: 'x', at: 1, action: 'a' })).toBe(false);
         expect(isEntry({ t: 'audit', id: 4, at: 1, action: 'a' })).toBe(false);
         expect(isEntry(null)).toBe(false);
+    });
+
+    it('joins what was said of parts of a chain', () => {
+        const part = (entries: number, broken_at: number | null = null, next: string | null = null) => ({
+            chains: [{ chain: '2026-11', entries, ok: broken_at === null, broken_at }],
+            next,
+        });
+        expect(withPart(part(50, null, '50'), part(7))).toEqual(part(57));
+        expect(withPart(part(50, 3, '50'), part(50, 70, '100'))).toEqual(part(100, 3, '100'));
+        expect(withPart(part(50), { chains: [] }).chains).toEqual(part(50).chains);
     });
 
     it('says actions in words', () => {

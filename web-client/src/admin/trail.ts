@@ -1,6 +1,6 @@
 /** The list of the trail while it grows: what arrived live on top of what was read. */
 import type { Page } from '../session/resource';
-import type { AuditItem } from './shapes';
+import type { AuditItem, AuditVerdict } from './shapes';
 
 /** What the trail's channel publishes: an entry without before and after. */
 export function isEntry(row: unknown): row is AuditItem {
@@ -41,4 +41,19 @@ export function stillUnread(heard: readonly AuditItem[], read: readonly AuditIte
 export function actionName(action: string): string {
     const words = action.replace(/[._]/g, ' ');
     return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Of a chain that is counted over in parts. */
+export function withPart(now: AuditVerdict, part: AuditVerdict): AuditVerdict {
+    const chains = now.chains.map((before) => {
+        const more = part.chains.find(({ chain }) => chain === before.chain);
+        if (!more) return before;
+        return {
+            ...before,
+            entries: before.entries + more.entries,
+            ok: before.ok && more.ok,
+            broken_at: before.broken_at ?? more.broken_at ?? null,
+        };
+    });
+    return { ...part, chains };
 }

@@ -3,7 +3,7 @@ import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { requestQuery } from '../admin/query';
 import type { AuditActor, AuditItem, AuditVerdict } from '../admin/shapes';
-import { actionName, isEntry, stillUnread, withNewest } from '../admin/trail';
+import { actionName, isEntry, stillUnread, withNewest, withPart } from '../admin/trail';
 import { type FilterState, useFilters } from '../admin/use-filters';
 import { Badge } from '../components/badge';
 import { ChangeTable } from '../components/change-table';
@@ -17,7 +17,7 @@ import { useLive, useLog } from '../live/context';
 import { hrefOf } from '../route';
 import { get, messageOf } from '../session/http';
 import { isStaff, may, type Principal } from '../session/principal';
-import { type List, type Page, useList, useResource } from '../session/resource';
+import { type List, type Page, useList, useParts } from '../session/resource';
 import { NotFoundPage } from './not-found';
 
 const filterNames = {
@@ -207,7 +207,7 @@ function Filters({ filters, staff }: { filters: FilterState<Name>; staff: boolea
 
 /** Whether the chains hold, as the server counted them over; and how much came since. */
 function Verdict({ newer }: { newer: Signal<number> }) {
-    const verdict = useResource<AuditVerdict>('/v1/audit/verify');
+    const verdict = useParts<AuditVerdict>('/v1/audit/verify', withPart);
     const at = useSignal({ ms: Date.now(), newer: 0 });
     const { value: answer } = verdict.data;
     const loading = verdict.loading.value;
@@ -224,13 +224,14 @@ function Verdict({ newer }: { newer: Signal<number> }) {
         );
     const broken = answer?.chains.filter(({ ok }) => !ok) ?? [];
     const entries = answer?.chains.reduce((sum, chain) => sum + chain.entries, 0);
+    const done = answer !== undefined && !answer.next;
     const since = newer.value - at.value.newer;
     return (
-        <div class="verdict" data-ok={answer ? broken.length === 0 : 'unknown'}>
-            <Icon name={!answer ? 'dots' : broken.length ? 'warn' : 'check'} />
+        <div class="verdict" data-ok={done ? broken.length === 0 : 'unknown'}>
+            <Icon name={!done ? 'dots' : broken.length ? 'warn' : 'check'} />
             <p role="status">
-                {!answer ? (
-                    'Verifying the chain…'
+                {!done ? (
+                    `Verifying the chain…${answer ? ` ${count(entries)} entries so far` : ''}`
                 ) : broken.length ? (
                     <>
                         <strong>The chain is broken.</strong>{' '}

@@ -64,6 +64,43 @@ export function useResource<T>(path: string | undefined): Resource<T> {
     return resource;
 }
 
+interface Part {
+    next?: string | null;
+}
+
+/** An answer that comes in parts: each is joined with those before, and shown as it comes. */
+export function useParts<T extends Part>(path: string, join: (now: T, part: T) => T): Resource<T> {
+    const resource = useMemo(() => partsOf<T>(path, join), [path, join]);
+    useEffect(() => {
+        void resource.reload();
+        return resource.stop;
+    }, [resource]);
+    return resource;
+}
+
+function partsOf<T extends Part>(path: string, join: (now: T, part: T) => T) {
+    const { load, stop, ...resource } = loader<T>(path);
+    let turn = 0;
+    const more = async (mine: number): Promise<void> => {
+        const now = resource.data.peek();
+        if (mine !== turn || resource.error.peek() || !now?.next) return;
+        await load(withQuery(path, { after: now.next }), (part) => join(now, part));
+        await more(mine);
+    };
+    return {
+        ...resource,
+        reload: async () => {
+            const mine = ++turn;
+            await resource.reload();
+            await more(mine);
+        },
+        stop: () => {
+            turn += 1;
+            stop();
+        },
+    };
+}
+
 export interface Page<T> {
     items: T[];
     next?: string | null;
