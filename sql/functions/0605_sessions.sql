@@ -49,11 +49,17 @@ $$;
 
 -- The principal of a session, as app.principal_of(). Notes, at most once a minute, that it is in use.
 CREATE FUNCTION api.session_principal(p_session_hash bytea) RETURNS jsonb
-LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
-    UPDATE app.sessions SET last_seen_at = now()
-    WHERE session_hash = p_session_hash AND revoked_at IS NULL AND expires_at > now()
-      AND (last_seen_at IS NULL OR last_seen_at < now() - interval '1 minute');
-    SELECT app.principal_of(s.public_id) FROM app.sessions s WHERE s.session_hash = p_session_hash
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+    v_session app.sessions;
+BEGIN
+    SELECT * INTO v_session FROM app.sessions s
+    WHERE s.session_hash = p_session_hash AND s.revoked_at IS NULL AND s.expires_at > now();
+    IF v_session.last_seen_at > now() - interval '1 minute' IS NOT TRUE THEN
+        UPDATE app.sessions SET last_seen_at = now() WHERE session_hash = v_session.session_hash;
+    END IF;
+    RETURN app.principal_of(v_session.public_id);
+END
 $$;
 
 -- ---- Signing in ------------------------------------------------------------------------------------

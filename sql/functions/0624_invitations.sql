@@ -45,6 +45,7 @@ DECLARE
     v_open     boolean := app.choice_of(p_query, 'status', '{open}') IS NOT NULL;
     v_places   int[] := CASE WHEN p_query ->> 'partner' <> '' THEN ARRAY[app.partner_of(p_query ->> 'partner')]
                              WHEN NOT authz.is_staff() THEN authz.partner_ids() END;
+    v_place    int := CASE cardinality(v_places) WHEN 1 THEN v_places[1] END; -- whose size the planner knows
     v_after    text := app.text_of(p_query, 'after', 40, false);
     v_personal int[] := app.personal_in();
     v_items    jsonb[];
@@ -53,7 +54,7 @@ BEGIN
     FROM (SELECT r.* FROM unnest(coalesce(v_places, '{NULL}')) p (partner_id)
           CROSS JOIN LATERAL (
               SELECT i.* FROM app.invitations i
-              WHERE (v_places IS NULL OR i.partner_id = p.partner_id)
+              WHERE (v_places IS NULL OR i.partner_id = p.partner_id) AND (v_place IS NULL OR i.partner_id = v_place)
                 AND (NOT v_open OR i.accepted_at IS NULL AND i.revoked_at IS NULL AND i.expires_at > now())
                 AND (v_after IS NULL OR i.public_id COLLATE "C" < v_after COLLATE "C")
               ORDER BY i.public_id COLLATE "C" DESC LIMIT v_limit + 1) r

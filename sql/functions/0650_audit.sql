@@ -106,6 +106,7 @@ DECLARE
     v_to      timestamptz := app.time_of(p_query, 'to');
     v_places  int[] := CASE WHEN p_query ? 'partner' THEN ARRAY[app.partner_of(p_query ->> 'partner')]
                             WHEN NOT authz.is_staff() THEN authz.partner_ids() END;
+    v_place   int := CASE cardinality(v_places) WHEN 1 THEN v_places[1] END; -- whose size the planner knows
     v_items   jsonb[];
 BEGIN
     IF v_after !~ '^[0-9]{4}-[0-9]{2}-01\.[0-9]{1,18}$' THEN
@@ -128,7 +129,7 @@ BEGIN
     FROM (SELECT r.* FROM unnest(coalesce(v_places, '{NULL}')) p (partner_id)
           CROSS JOIN LATERAL (
               SELECT a.* FROM app.audit_log a
-              WHERE (v_places IS NULL OR a.partner_id = p.partner_id)
+              WHERE (v_places IS NULL OR a.partner_id = p.partner_id) AND (v_place IS NULL OR a.partner_id = v_place)
                 AND (a.chain, a.seq) < (v_chain, v_seq)
                 AND (v_actor IS NULL OR a.actor_id = v_actor)
                 AND (v_action IS NULL OR starts_with(a.action COLLATE "C", v_action))
