@@ -280,7 +280,8 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
           SELECT m.partner_id FROM app.users u JOIN app.memberships m ON m.user_id = u.user_id WHERE u.public_id = p_target
           UNION SELECT k.partner_id FROM app.api_keys k WHERE k.public_id = p_target
           UNION SELECT r.partner_id FROM app.custom_roles r WHERE r.public_id = p_target
-          UNION SELECT i.partner_id FROM app.invitations i WHERE i.public_id = p_target) x
+          UNION SELECT i.partner_id FROM app.invitations i WHERE i.public_id = p_target
+          UNION SELECT w.partner_id FROM app.wallet_requests w WHERE w.public_id = p_target) x
     WHERE authz.is_staff() OR x.partner_id IN (SELECT m.partner_id FROM app.memberships_of(authz.user_id()) m)
 $$;
 
@@ -391,10 +392,12 @@ BEGIN
         ('memberships', 'UPDATE', 'OLD TABLE AS old_rows NEW TABLE AS new_rows'),
         ('memberships', 'DELETE', 'OLD TABLE AS old_rows')) w (name, event, rows)
     LOOP
+        EXECUTE format('DROP TRIGGER IF EXISTS access_changed ON app.%I', w.name); -- of before, per row
         EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER %s ON app.%I REFERENCING %s FOR EACH STATEMENT'
                        ' EXECUTE FUNCTION app.on_access_changed()',
                        'access_' || lower(w.event), w.event, w.name, w.rows);
     END LOOP;
+    DROP TRIGGER IF EXISTS members_changed ON app.memberships;
     FOR f IN SELECT p.oid::regprocedure AS name, p.pronamespace::regnamespace::text AS schema FROM pg_catalog.pg_proc p
              WHERE p.pronamespace = 'app'::regnamespace
                AND p.proname IN ('fail', 'text_of', 'partner_of', 'page_size', 'role_permissions_of',

@@ -10,20 +10,6 @@ CREATE INDEX memberships_expiry ON app.memberships (expires_at)
 -- One that has ended by its time was revoked at that time.
 CREATE INDEX sessions_expiry ON app.sessions (expires_at) WHERE revoked_at IS NULL;
 
--- Triggers per statement take their place (sql/functions/0600_access.sql).
-DO $$
-DECLARE
-    t text;
-BEGIN
-    FOREACH t IN ARRAY ARRAY['users', 'partners', 'custom_roles', 'memberships', 'sessions'] LOOP
-        EXECUTE format('DROP TRIGGER IF EXISTS access_changed ON app.%I', t);
-    END LOOP;
-END
-$$;
-DROP TRIGGER members_changed ON app.memberships;
--- Gone from the functions.
-DROP FUNCTION IF EXISTS app.import_row(jsonb), app.audit_verified(date);
-
 -- People by a part of their name or address; few of many; who has a custom role.
 CREATE INDEX users_name_part ON app.users USING gin (lower(name) gin_trgm_ops) WITH (fastupdate = off);
 CREATE INDEX users_email_part ON app.users USING gin (lower(email) gin_trgm_ops) WITH (fastupdate = off);
