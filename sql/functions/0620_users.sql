@@ -105,13 +105,15 @@ BEGIN
 END
 $$;
 
--- The directory's conditions on a user u for $1 partners, $2 role, $3 pattern, $4 as app.personal_in();
--- NULL if nobody can meet them. Each only if it is asked for, so that there is an index for what is.
+-- The directory's conditions on a user u: $1 partners, $2 role, $3 pattern, $4 as app.personal_in(). Each
+-- only if it is asked for, so that there is an index for what is.
 CREATE OR REPLACE FUNCTION app.users_where(p_query jsonb, p_places int[], p_role text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
     v_kind   text := app.choice_of(p_query, 'kind', '{staff,member}');
     v_status text := app.choice_of(p_query, 'status', '{active,suspended,erased}');
+    v_staff  boolean := EXISTS (SELECT FROM app.role_permissions r WHERE r.role = 'staff.' || p_role);
+    v_member boolean := EXISTS (SELECT FROM app.role_permissions r WHERE r.role = 'partner.' || p_role);
     v_where  text[] := '{}';
     v_seen   text := 'EXISTS (SELECT FROM app.memberships m WHERE m.user_id = u.user_id'
                      ' AND m.partner_id = ANY (authz.partner_ids()) AND m.suspended_at IS NULL)';
@@ -130,21 +132,21 @@ BEGIN
         v_where := v_where || ('u.user_id IN (SELECT m.user_id FROM app.memberships m WHERE m.partner_id = ANY ($1)'
                                || CASE WHEN p_role IS NULL THEN ')' ELSE ' AND m.role = $2)' END);
     ELSIF p_role IS NOT NULL THEN
-        SELECT v_where || CASE WHEN bool_and(r.role LIKE 'staff.%') THEN 'u.kind = ''staff'' AND u.staff_role = $2'
-                               WHEN bool_and(r.role LIKE 'partner.%')
-                               THEN 'u.user_id IN (SELECT m.user_id FROM app.memberships m WHERE m.role = $2)'
-                               WHEN bool_and(true) THEN '(u.staff_role = $2 OR EXISTS (SELECT FROM app.memberships m'
-                                                        ' WHERE m.user_id = u.user_id AND m.role = $2))' END
-        INTO v_where FROM app.role_permissions r WHERE r.role IN ('staff.' || p_role, 'partner.' || p_role);
+        v_where := v_where || CASE
+            WHEN v_staff AND v_member THEN '(u.staff_role = $2 OR EXISTS (SELECT FROM app.memberships m'
+                                           ' WHERE m.user_id = u.user_id AND m.role = $2))'
+            WHEN v_staff THEN 'u.kind = ''staff'' AND u.staff_role = $2'
+            WHEN v_member THEN 'u.user_id IN (SELECT m.user_id FROM app.memberships m WHERE m.role = $2)'
+            ELSE 'false' END;
     END IF;
-    IF p_query ->> 'q' <> '' THEN
+    IF btrim(p_query ->> 'q') <> '' THEN
         v_where := v_where || CASE
             WHEN authz.is_staff() AND NOT authz.has('users.read_personal') THEN 'lower(u.name) LIKE $3'
             WHEN authz.is_staff() THEN '(lower(u.name) LIKE $3 OR lower(u.email) LIKE $3)'
             ELSE '(lower(u.name) LIKE $3 OR lower(u.email) LIKE $3 AND EXISTS (SELECT FROM app.memberships m'
                  ' WHERE m.user_id = u.user_id AND m.partner_id = ANY ($4)))' END;
     END IF;
-    RETURN CASE WHEN array_position(v_where, NULL) IS NULL THEN array_to_string(v_where, ' AND ') END;
+    RETURN array_to_string(v_where, ' AND ');
 END
 $$;
 
@@ -163,13 +165,12 @@ DECLARE
     v_users    app.users[];
     v_last     app.users;
 BEGIN
-    IF v_where IS NOT NULL THEN
-        EXECUTE format('SELECT array_agg(x::app.users ORDER BY lower(x.name), x.user_id)'
-                       ' FROM (SELECT u.* FROM app.users u WHERE %s ORDER BY lower(u.name), u.user_id LIMIT $5) x',
-                       v_where || CASE WHEN v_after.user_id IS NOT NULL
-                                       THEN ' AND (lower(u.name), u.user_id) > ($6, $7)' ELSE '' END)
-        INTO v_users USING v_places, v_role, v_pattern, v_personal, v_limit + 1, v_after.name, v_after.user_id;
+    IF v_after.user_id IS NOT NULL THEN
+        v_where := v_where || ' AND (lower(u.name), u.user_id) > ($6, $7)';
     END IF;
+    EXECUTE format('SELECT array_agg(x::app.users ORDER BY lower(x.name), x.user_id)'
+                   ' FROM (SELECT u.* FROM app.users u WHERE %s ORDER BY lower(u.name), u.user_id LIMIT $5) x', v_where)
+    INTO v_users USING v_places, v_role, v_pattern, v_personal, v_limit + 1, v_after.name, v_after.user_id;
     v_last := v_users[v_limit];
     RETURN jsonb_build_object('items', coalesce(
                (SELECT jsonb_agg(app.user_json(u, v_personal) ORDER BY lower(u.name), u.user_id)
