@@ -120,15 +120,17 @@ BEGIN
 END
 $$;
 
--- A row of the trail for each partner in which somebody was created or updated.
+-- Rows of the trail for each partner in which people were created or updated: one for 500 of them, so
+-- that a page of the trail stays small.
 CREATE OR REPLACE FUNCTION app.audit_import(p_rows jsonb[]) RETURNS void
 LANGUAGE sql SET search_path = '' AS $$
-    SELECT app.audit('user.import', 'partner', p.code, p.partner_id, NULL, jsonb_build_object(
-               'created', coalesce(jsonb_agg(r -> 'user' ORDER BY r -> 'row') FILTER (WHERE r ->> 'result' = 'created'), '[]'),
-               'updated', coalesce(jsonb_agg(r -> 'user' ORDER BY r -> 'row') FILTER (WHERE r ->> 'result' = 'updated'), '[]')))
-    FROM unnest(p_rows) r JOIN app.partners p ON p.partner_id = (r ->> 'partner_id')::int
-    WHERE r ->> 'result' IN ('created', 'updated')
-    GROUP BY p.partner_id, p.code
+    SELECT app.audit('user.import', 'partner', x.code, x.partner_id, NULL, jsonb_build_object(
+               'created', coalesce(jsonb_agg(x.r -> 'user' ORDER BY x.i) FILTER (WHERE x.r ->> 'result' = 'created'), '[]'),
+               'updated', coalesce(jsonb_agg(x.r -> 'user' ORDER BY x.i) FILTER (WHERE x.r ->> 'result' = 'updated'), '[]')))
+    FROM (SELECT p.partner_id, p.code, r, row_number() OVER (PARTITION BY p.partner_id ORDER BY (r -> 'row')::int) - 1 AS i
+          FROM unnest(p_rows) r JOIN app.partners p ON p.partner_id = (r ->> 'partner_id')::int
+          WHERE r ->> 'result' IN ('created', 'updated')) x
+    GROUP BY x.partner_id, x.code, x.i / 500 ORDER BY x.code, x.i / 500
 $$;
 
 -- ?dry_run=1 does everything and then takes it back. A list taken twice changes nothing the second time.
