@@ -72,7 +72,8 @@ LANGUAGE sql SET search_path = '' SET enable_seqscan = off AS $$
         FROM found f
     ), created AS (
         INSERT INTO app.users (kind, name, email)
-        SELECT 'member', j.name, j.email FROM judged j WHERE j.refusal IS NULL AND j.user_id IS NULL ORDER BY j.row
+        SELECT 'member', j.name, j.email FROM judged j
+        WHERE j.refusal IS NULL AND j.user_id IS NULL ORDER BY lower(j.email) -- no deadlock with another list
         ON CONFLICT DO NOTHING RETURNING user_id, public_id, email
     ), renamed AS (
         UPDATE app.users u SET name = j.name, version = u.version + 1, updated_at = now()
