@@ -1,4 +1,5 @@
 -- The directory of partners: whose, in what order, page by page.
+\ir include/send.psql
 \ir include/request.psql
 BEGIN;
 SELECT plan(11);
