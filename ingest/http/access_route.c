@@ -12,6 +12,7 @@
 #include "ingest/http/access_routes.h"
 #include "ingest/http/credentials.h"
 #include "ingest/http/csv_table.h"
+#include "ingest/http/key_rate.h"
 #include "ingest/http/problem.h"
 #include "ingest/http/session_cookie.h"
 #include "ingest/ingest.h"
@@ -23,8 +24,12 @@
 #define IMPORT_TIMEOUT_MS 30000
 #define ID_BYTES 12u
 
-enum param { ROUTE, SESSION, REQUEST_ID, ADDRESS, TARGET, QUERY, BODY, FRESH, PARAM_COUNT };
+enum param { ROUTE, ASKER, REQUEST_ID, ADDRESS, TARGET, QUERY, BODY, FRESH, PARAM_COUNT };
 enum column { STATUS, REASON, DETAIL, FIELD, ANSWER, FEEDS };
+
+#define STATEMENT(function, asker)                                                                 \
+    "SELECT status, reason, detail, field, body, feeds FROM api." function "($1, $2" asker         \
+    ", $3, $4, $5, $6::jsonb, $7::jsonb, $8::jsonb)"
 
 /* In the request's arena, which lives until the answer, since the request is suspended. */
 struct access_call {
@@ -191,6 +196,14 @@ static struct pg_param text_param(const char *text)
     return (struct pg_param){.data = text, .length = text ? (int32_t)strlen(text) : -1};
 }
 
+/* Whoever asks by an API key reads for its partner. */
+static struct pg_param asker(struct access_call *call)
+{
+    const struct key *key = call->request->key;
+    return key ? text_param(arena_i64(&call->request->arena, key->key_id))
+               : secret_hash_param(call->session_hash);
+}
+
 static void ask(struct access_call *call)
 {
     struct http_request *request = call->request;
@@ -198,16 +211,15 @@ static void ask(struct access_call *call)
     for (size_t i = 0; i < ARRAY_LENGTH(objects); i++)
         call->texts[i] = objects[i] ? json_dumps(objects[i], JSON_COMPACT) : NULL;
     call->params[ROUTE] = text_param(request->route->name);
-    call->params[SESSION] = secret_hash_param(call->session_hash);
+    call->params[ASKER] = asker(call);
     call->params[REQUEST_ID] = text_param(request->id);
     call->params[ADDRESS] = text_param(request->address);
     call->params[TARGET] = text_param(call->target);
     for (size_t i = 0; i < ARRAY_LENGTH(objects); i++)
         call->params[QUERY + i] = text_param(call->texts[i]);
     struct pg_query query = {
-        .name = "request",
-        .statement = "SELECT status, reason, detail, field, body, feeds"
-                     " FROM api.request($1, $2, $3, $4, $5, $6::jsonb, $7::jsonb, $8::jsonb)",
+        .name = request->key ? "key_request" : "request",
+        .statement = request->key ? STATEMENT("key_request", "::int") : STATEMENT("request", ""),
         .params = call->params,
         .param_count = PARAM_COUNT,
         .on_result = on_result,
@@ -371,13 +383,22 @@ static bool may_try(struct access_call *call)
     return false;
 }
 
-void access_request(struct ingest *ingest, struct http_request *request)
+static void take_session(struct access_call *call)
 {
-    struct access_call *call = call_new(ingest, request);
-    if (request->method != HTTP_GET && !session_origin_allowed(ingest, request))
+    struct http_request *request = call->request;
+    if (request->method != HTTP_GET && !session_origin_allowed(call->ingest, request))
         http_problem(request, REASON_ORIGIN, NULL, NULL);
     else if (!session_cookie_hash(request, call->session_hash))
         http_problem(request, REASON_SIGN_IN, NULL, NULL);
     else if (may_try(call) && take_query(call) && take_body(call))
+        prepare(call);
+}
+
+void access_request(struct ingest *ingest, struct http_request *request)
+{
+    struct access_call *call = call_new(ingest, request);
+    if (!request->key)
+        take_session(call);
+    else if (key_take_rate(ingest, request, 1) && take_query(call))
         prepare(call);
 }

@@ -1,7 +1,8 @@
 /* Requests of signed-in people, all of them in one way: who asks (the cookie), from which page
  * (Origin), the query and the body go to api.request() in Postgres under the route's name; what
- * comes back is the answer or the problem, and what it wrote to channels is published. Which
- * routes there are: access_routes.c. */
+ * comes back is the answer or the problem, and what it wrote to channels is published. Programs
+ * that read some of them by an API key are answered by api.key_request() alike. Which routes there
+ * are: access_routes.c. */
 #ifndef MH_INGEST_ACCESS_ROUTE_H
 #define MH_INGEST_ACCESS_ROUTE_H
 

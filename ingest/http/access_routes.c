@@ -1,9 +1,13 @@
 #include "ingest/http/access_routes.h"
 
 #include "ingest/http/access_route.h"
+#include "ingest/http/keys.h"
 #include "ingest/http/session.h"
 
 #define ACCESS .handle = access_request, .max_body = ACCESS_MAX_BODY
+#define METRICS .flags = ACCESS_OR_KEY, .key_scopes = KEY_SCOPE_METRICS_READ
+#define METRICS_STUCK                                                                              \
+    .flags = ACCESS_OR_KEY | ACCESS_STUCK_AFTER, .key_scopes = KEY_SCOPE_METRICS_READ
 
 const struct route access_routes[] = {
     {HTTP_GET, "/v1/me", ACCESS, .name = "me_get"},
@@ -74,11 +78,10 @@ const struct route access_routes[] = {
     {HTTP_GET, "/v1/audit/verify", ACCESS, .name = "audit_verify"},
     {HTTP_GET, "/v1/admin/explain", ACCESS, .name = "explain"},
 
-    {HTTP_GET, "/v1/dashboard/kpis", ACCESS, .name = "dashboard_kpis"},
-    {HTTP_GET, "/v1/dashboard/trends", ACCESS, .name = "dashboard_trends"},
-    {HTTP_GET, "/v1/dashboard/incidents", ACCESS, .name = "dashboard_incidents"},
-    {HTTP_GET, "/v1/dashboard/queue-health", ACCESS, .name = "dashboard_queue",
-     .flags = ACCESS_STUCK_AFTER},
+    {HTTP_GET, "/v1/dashboard/kpis", ACCESS, .name = "dashboard_kpis", METRICS},
+    {HTTP_GET, "/v1/dashboard/trends", ACCESS, .name = "dashboard_trends", METRICS},
+    {HTTP_GET, "/v1/dashboard/incidents", ACCESS, .name = "dashboard_incidents", METRICS},
+    {HTTP_GET, "/v1/dashboard/queue-health", ACCESS, .name = "dashboard_queue", METRICS_STUCK},
 
     {HTTP_GET, "/v1/flags", ACCESS, .name = "flags_list"},
     {HTTP_PUT, "/v1/flags/{}", ACCESS, .name = "flag_update"},
@@ -89,11 +92,10 @@ const struct route access_routes[] = {
     {HTTP_POST, "/admin/auth/login", .handle = session_post},
     {HTTP_POST, "/admin/auth/logout", .handle = session_delete},
     {HTTP_GET, "/admin/auth/me", ACCESS, .name = "me_get"},
-    {HTTP_GET, "/admin/dashboard/kpis", ACCESS, .name = "dashboard_kpis"},
-    {HTTP_GET, "/admin/dashboard/trends", ACCESS, .name = "dashboard_trends"},
-    {HTTP_GET, "/admin/dashboard/incidents", ACCESS, .name = "dashboard_incidents"},
-    {HTTP_GET, "/admin/dashboard/queue-health", ACCESS, .name = "dashboard_queue",
-     .flags = ACCESS_STUCK_AFTER},
+    {HTTP_GET, "/admin/dashboard/kpis", ACCESS, .name = "dashboard_kpis", METRICS},
+    {HTTP_GET, "/admin/dashboard/trends", ACCESS, .name = "dashboard_trends", METRICS},
+    {HTTP_GET, "/admin/dashboard/incidents", ACCESS, .name = "dashboard_incidents", METRICS},
+    {HTTP_GET, "/admin/dashboard/queue-health", ACCESS, .name = "dashboard_queue", METRICS_STUCK},
     {HTTP_GET, "/admin/users", ACCESS, .name = "users_list"},
     {HTTP_GET, "/admin/users/{}", ACCESS, .name = "user_get"},
     {HTTP_POST, "/admin/users/{}/suspend", ACCESS, .name = "user_suspend"},

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "ingest/events/cloudevents.h"
+#include "ingest/http/key_rate.h"
 #include "ingest/http/key_seats.h"
 #include "ingest/http/problem.h"
 #include "ingest/http/router.h"
@@ -253,32 +254,6 @@ static void claim_seats(struct submission *submission)
     seat_claim(&submission->seats);
 }
 
-/* Whether the key's bucket has room for the events; answers 429 if not. */
-static bool within_rate(struct submission *submission)
-{
-    struct http_request *request = submission->request;
-    const struct ingest_settings *settings = &submission->ingest->settings;
-    struct key *key = request->key;
-    int64_t rate = key->rate ? key->rate : settings->rate, wait_ms = 0;
-    if (rate == 0)
-        return true;
-    double burst = (double)(rate > settings->max_batch ? rate : settings->max_batch);
-    if (key->rate && key->rate < settings->max_batch)
-        burst = (double)key->rate;
-    bool room = token_bucket_take(&key->bucket, (double)rate, burst, submission->batch.count,
-                                  time_monotonic_us(), &wait_ms);
-    int64_t left = key->bucket.tokens > 0 ? (int64_t)key->bucket.tokens : 0;
-    int64_t reset = (int64_t)((burst - key->bucket.tokens) / (double)rate) + 1;
-    http_reply_header(request, "RateLimit-Limit", arena_i64(&request->arena, rate));
-    http_reply_header(request, "RateLimit-Remaining", arena_i64(&request->arena, left));
-    http_reply_header(request, "RateLimit-Reset", arena_i64(&request->arena, reset));
-    if (room)
-        return true;
-    reply_retry_after(request, wait_ms);
-    http_problem(request, REASON_RATE_LIMITED, "the API key's events per second are used up", NULL);
-    return false;
-}
-
 static struct submission *submission_new(struct ingest *ingest, struct http_request *request)
 {
     struct submission *submission = arena_alloc(&request->arena, sizeof(*submission));
@@ -328,7 +303,7 @@ void events_post(struct ingest *ingest, struct http_request *request)
     reason = decode(submission, mode, &headers);
     if (reason != REASON_NONE)
         http_problem(request, reason, NULL, NULL);
-    else if (!within_rate(submission))
+    else if (!key_take_rate(submission->ingest, submission->request, submission->batch.count))
         return;
     else if (request->key->max_seats)
         claim_seats(submission);

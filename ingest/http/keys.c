@@ -139,6 +139,35 @@ static bool is_holder(enum reason reason)
            reason == REASON_SCOPE;
 }
 
+static const struct {
+    const char *name;
+    unsigned bit;
+} scope_names[] = {{"events:write", KEY_SCOPE_EVENTS_WRITE},
+                   {"events:historical", KEY_SCOPE_EVENTS_HISTORICAL},
+                   {"metrics:read", KEY_SCOPE_METRICS_READ}};
+
+static unsigned parse_scopes(const char *text)
+{
+    unsigned scopes = 0;
+    while (text && *text) {
+        size_t length = strcspn(text, " ");
+        for (size_t i = 0; i < ARRAY_LENGTH(scope_names); i++)
+            if (strlen(scope_names[i].name) == length &&
+                memcmp(scope_names[i].name, text, length) == 0)
+                scopes |= scope_names[i].bit;
+        text += length + (text[length] == ' ');
+    }
+    return scopes;
+}
+
+static const char *missing_scope(struct http_request *request, unsigned scopes)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(scope_names); i++)
+        if (scopes & scope_names[i].bit)
+            return arena_printf(&request->arena, "the key needs the scope %s", scope_names[i].name);
+    return NULL;
+}
+
 static void decide(struct key *key, struct http_request *request, const struct attempt *attempt)
 {
     enum reason reason = key_judge(key, attempt, request->address);
@@ -150,7 +179,9 @@ static void decide(struct key *key, struct http_request *request, const struct a
         http_request_unblock(request);
     else
         http_problem(request, reason,
-                     reason == REASON_SCOPE ? "the key needs the scope events:write" : NULL, NULL);
+                     reason == REASON_SCOPE ? missing_scope(request, attempt->scopes & ~key->scopes)
+                                            : NULL,
+                     NULL);
 }
 
 static void wake_waiting(struct key *key, enum reason failure)
@@ -165,24 +196,6 @@ static void wake_waiting(struct key *key, enum reason failure)
         else
             http_problem(request, failure, "the API key cannot be checked now", NULL);
     }
-}
-
-static unsigned parse_scopes(const char *text)
-{
-    static const struct {
-        const char *name;
-        unsigned bit;
-    } names[] = {{"events:write", KEY_SCOPE_EVENTS_WRITE},
-                 {"events:historical", KEY_SCOPE_EVENTS_HISTORICAL}};
-    unsigned scopes = 0;
-    while (text && *text) {
-        size_t length = strcspn(text, " ");
-        for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
-            if (strlen(names[i].name) == length && memcmp(names[i].name, text, length) == 0)
-                scopes |= names[i].bit;
-        text += length + (text[length] == ' ');
-    }
-    return scopes;
 }
 
 static bool status_closed(const char *status)

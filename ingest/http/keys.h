@@ -16,7 +16,11 @@
 #include "shared/base/list.h"
 #include "shared/postgres/pg_pool.h"
 
-enum key_scope { KEY_SCOPE_EVENTS_WRITE = 1, KEY_SCOPE_EVENTS_HISTORICAL = 2 };
+enum key_scope {
+    KEY_SCOPE_EVENTS_WRITE = 1,
+    KEY_SCOPE_EVENTS_HISTORICAL = 2,
+    KEY_SCOPE_METRICS_READ = 4
+};
 
 /* What was done with a key and is not written yet; ingest/timers/key_usage.c. */
 struct key_use {

@@ -109,7 +109,8 @@ static void take_route(struct ingest *ingest, struct http_request *request,
         request->segment = arena_text(&request->arena, segment.bytes, segment.length).bytes;
     if (route->max_body && route->max_body < request->max_body)
         request->max_body = route->max_body;
-    if (route->key_scopes)
+    bool keyed = !(route->flags & ACCESS_OR_KEY) || http_request_bearer(request);
+    if (route->key_scopes && keyed)
         keys_authenticate(ingest->keys, request, route->key_scopes);
     else if (route->token)
         token_authenticate(ingest, request);

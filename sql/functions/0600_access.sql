@@ -285,6 +285,24 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
     WHERE authz.is_staff() OR x.partner_id IN (SELECT m.partner_id FROM app.memberships_of(authz.user_id()) m)
 $$;
 
+-- What an error of Postgres is to who asked; status NULL: a fault of ours.
+CREATE OR REPLACE FUNCTION app.problem_of(p_state text, INOUT reason text, INOUT detail text, OUT status int)
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
+BEGIN
+    IF p_state LIKE 'MH___' THEN
+        status := substr(p_state, 3)::int;
+    ELSIF p_state = '23505' THEN
+        status := 409;
+        reason := 'conflict';
+        detail := 'this exists already';
+    ELSIF p_state LIKE '22%' OR p_state IN ('23514', '23502') THEN
+        status := 400;
+        reason := 'invalid';
+        detail := 'a value is not of the expected form';
+    END IF;
+END
+$$;
+
 -- status 200 to 299: `body` is the answer and `feeds` is to be published, a JSON array of {channel,
 -- epoch, seq, payload}; else reason, detail and field are the problem.
 CREATE FUNCTION api.request(p_route text, p_session bytea, p_request_id text, p_ip text, p_target text,
@@ -353,17 +371,8 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         GET STACKED DIAGNOSTICS v_state = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
                                 field = COLUMN_NAME;
-        IF v_state LIKE 'MH___' THEN
-            status := substr(v_state, 3)::int;
-        ELSIF v_state = '23505' THEN
-            status := 409;
-            reason := 'conflict';
-            detail := 'this exists already';
-        ELSIF v_state LIKE '22%' OR v_state IN ('23514', '23502') THEN
-            status := 400;
-            reason := 'invalid';
-            detail := 'a value is not of the expected form';
-        ELSE
+        SELECT p.status, p.reason, p.detail INTO status, reason, detail FROM app.problem_of(v_state, reason, detail) p;
+        IF status IS NULL THEN
             RAISE;
         END IF;
     END;

@@ -333,6 +333,60 @@ test('a developer makes, changes, replaces and revokes keys of his partner', asy
 
 // ---- Ending ---------------------------------------------------------------------------------------
 
+// ---- Reading ---------------------------------------------------------------------------------------
+
+async function ask(key, where, headers = {}) {
+    const answer = await get(`${stack.ingestUrl}${where}`, { headers: { authorization: `Bearer ${key}`, ...headers } });
+    return { ...answer, body: /json/.test(answer.headers['content-type']) ? JSON.parse(answer.body) : answer.body };
+}
+const said = ({ status, body }) => [status, body.reason, body.field].filter(Boolean);
+
+test('a key with metrics:read reads the numbers of its partner', async () => {
+    const [reader, writer] = await Promise.all([make('ALPHA', '--scope', 'metrics:read'), make('ALPHA')]);
+    assert.equal((await post(stack.keys.ALPHA, [
+        stack.event('requested', 'read-1'), stack.event('failed', 'read-1', { error_message: 'a secret text', cost: '0.5' }),
+    ])).status, 200);
+    const kpis = (await ask(reader, '/v1/dashboard/kpis')).body;
+    assert.equal(kpis.partner, 'ALPHA');
+    assert.equal(kpis.windows['24h'].failed, 1);
+    assert.ok(!('cost' in kpis.windows['24h']));
+    for (const path of ['trends', 'incidents', 'queue-health']) {
+        const { status, body } = await ask(reader, `/v1/dashboard/${path}?partner=ALPHA`);
+        assert.deepEqual([status, body.partner], [200, 'ALPHA']);
+        assert.ok(!JSON.stringify(body).includes('a secret text'), 'content is not in the scope');
+    }
+    assert.deepEqual(said(await ask(reader, '/v1/dashboard/kpis?partner=BETA')), [404, 'not_found', 'partner']);
+    assert.deepEqual(said(await ask(writer, '/v1/dashboard/kpis')), [403, 'insufficient_scope']);
+    assert.match((await ask(writer, '/v1/dashboard/kpis')).body.detail, /metrics:read/);
+    assert.deepEqual(said(await post(reader)), [403, 'insufficient_scope'], 'and sends nothing');
+    assert.match((await post(reader)).body.detail, /events:write/);
+    await until(async () => Number(await field(reader, 'requests')) >= 6, 'the use to be counted');
+});
+
+test('only a live key, as CSV only with its scope, and nothing that is for people', async () => {
+    const [reader, exporter, tester] = await Promise.all([
+        make('ALPHA', '--scope', 'metrics:read'), make('ALPHA', '--scope', 'metrics:read,export:read'),
+        make('ALPHA', '--scope', 'metrics:read', '--environment', 'test'),
+    ]);
+    assert.deepEqual(said(await ask(tester, '/v1/dashboard/kpis')), [403, 'test_key']);
+    assert.deepEqual(said(await ask(reader, '/v1/dashboard/trends?format=csv')), [403, 'insufficient_scope', 'format']);
+    const csv = await ask(exporter, '/v1/dashboard/trends?format=csv&days=2');
+    assert.match(csv.headers['content-type'], /^text\/csv/);
+    assert.equal(csv.body.trim().split(/\r?\n/).length, 3);
+    for (const path of ['/v1/users', '/v1/me', '/v1/api-keys', '/v1/audit', '/v1/wallet?partner=ALPHA'])
+        assert.equal((await ask(exporter, path)).status, 401, path);
+});
+
+test('reading ends with the key, its rate and its networks', async () => {
+    const reader = await make('ALPHA', '--scope', 'metrics:read', '--rate', '1');
+    const elsewhere = await make('ALPHA', '--scope', 'metrics:read', '--ip', '192.0.2.0/24');
+    assert.deepEqual(said(await ask(elsewhere, '/v1/dashboard/kpis')), [403, 'ip_not_allowed']);
+    await until(async () => said(await ask(reader, '/v1/dashboard/kpis'))[1] === 'rate_limited', 'the limit');
+    await stack.metricsctl('key', 'revoke', ...database, '--key', idOf(reader));
+    await until(async () => said(await ask(reader, '/v1/dashboard/kpis'))[1] === 'key_revoked', 'its end', 2000);
+});
+
+
 test('an ending ingest writes down what keys were used for', async () => {
     const key = await make('BETA');
     assert.equal((await post(key)).status, 200);
