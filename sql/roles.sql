@@ -27,7 +27,7 @@ BEGIN
     END LOOP;
     -- A migrator without superuser rights must be a member of what it hands objects to.
     IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
-        EXECUTE format('GRANT mh_owner, mh_writer, mh_reader, mh_admin TO %I', current_user);
+        EXECUTE format('GRANT mh_owner, mh_writer, mh_reader, mh_partner, mh_staff, mh_admin TO %I', current_user);
     END IF;
 END
 $$;

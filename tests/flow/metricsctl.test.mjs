@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { startStack, until } from './harness.mjs';
+import { freePort, Postgres, startStack, until } from './harness.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const program = path.join(process.env.MH_BUILD_DIR ?? path.join(root, 'build/asan'), 'bin/metricsctl');
@@ -53,6 +53,25 @@ test('migrate can be repeated, and several may run at once', async () => {
     const runs = await Promise.all(
         [1, 2, 3].map(() => ctl('migrate', ...database, '--sql', path.join(root, 'sql'))));
     for (const run of runs) assert.deepEqual([run.code, /0 new/.test(run.stderr)], [0, true], run.stderr);
+});
+
+test('migrate needs no superuser', async () => {
+    const folder = path.join(stack.folder, 'plain');
+    fs.mkdirSync(folder);
+    const postgres = new Postgres(folder, await freePort(), { fsync: 'off' });
+    await postgres.init();
+    await postgres.start();
+    try {
+        await postgres.sql(`CREATE ROLE plain LOGIN CREATEROLE PASSWORD 'of this test only'`);
+        await postgres.sql('CREATE DATABASE plain OWNER plain');
+        const dsn = `host=127.0.0.1 port=${postgres.port} dbname=plain user=plain password='of this test only'`;
+        for (const found of [/up to date/, /0 new/]) {
+            const { code, stderr } = await ctl('migrate', '--database', dsn, '--sql', path.join(root, 'sql'));
+            assert.deepEqual([code, found.test(stderr)], [0, true], stderr);
+        }
+    } finally {
+        await postgres.stop('SIGQUIT');
+    }
 });
 
 test('migrate refuses what it cannot vouch for, and names the file', async (context) => {
