@@ -4,12 +4,19 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { until } from '../flow/harness.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const dist = path.resolve(here, '../../web-client/dist/index.html');
 
 /** Of ingest: a test signs in more often than a person would. */
 export const manySignIns = { sign_in_rate: 1000 };
+
+const day = 86_400_000;
+
+/** Returns when no midnight (UTC) is near, so that what a file of tests does falls into one day. */
+export const awayFromMidnight = () =>
+    until(() => Date.now() % day > 60_000 && Date.now() % day < day - 180_000, 'midnight to be over', 300_000);
 
 export async function launch() {
     if (!fs.existsSync(dist))

@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startStack } from '../flow/harness.mjs';
-import { kpi, launch, live, manySignIns, openPage, shows, signIn } from './browser.mjs';
+import { awayFromMidnight, kpi, launch, live, manySignIns, openPage, shows, signIn } from './browser.mjs';
 
 let stack;
 let browser;
 let owner;
 
 before(async () => {
+    await awayFromMidnight();
     stack = await startStack({ ingest: manySignIns });
     browser = await launch();
     owner = await stack.user({ name: 'Ada Owner', staff: 'owner' });
