@@ -223,8 +223,9 @@ static int check_identity_settings(const struct ingest_settings *settings)
         log_error("identity_issuer, identity_audience and identity_keys_file go together");
         return -EINVAL;
     }
-    if (*url && strncmp(url, "https://", 8) != 0 && strncmp(url, "http://127.0.0.1", 16) != 0) {
-        log_error("identity_url must begin with https://");
+    bool here = strncmp(url, "http://127.0.0.1", 16) == 0 && strchr(":/", url[16]);
+    if (*url && strncmp(url, "https://", 8) != 0 && !here) {
+        log_error("identity_url must begin with https://: %s", url);
         return -EINVAL;
     }
     return 0;

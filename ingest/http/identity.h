@@ -10,7 +10,6 @@
 #include "shared/base/base.h"
 
 #define IDENTITY_TOKEN_MAX 8192u
-#define IDENTITY_NONCE_MAX 128u
 
 struct identity_keys;
 

@@ -65,10 +65,8 @@ static void on_credentials(void *owner, const struct pg_result *result)
 {
     struct session_call *call = owner;
     int64_t step;
-    if (pg_result_failure(result) != PG_OK) {
-        http_problem(call->request, REASON_UNAVAILABLE, "nobody can sign in now", NULL);
+    if (!session_call_answered(call, result, "nobody can sign in now"))
         return;
-    }
     bool known = credentials_read(result, &call->request->arena, &call->credentials);
     if (known && call->code && !session_call_may_try_user(call, call->credentials.user))
         return;

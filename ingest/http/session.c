@@ -87,10 +87,8 @@ void session_get(struct ingest *ingest, struct http_request *request)
 static void on_deleted(void *owner, const struct pg_result *result)
 {
     struct session_call *call = owner;
-    if (pg_result_failure(result) != PG_OK) {
-        http_problem(call->request, REASON_UNAVAILABLE, "the session is still open", NULL);
+    if (!session_call_answered(call, result, "the session is still open"))
         return;
-    }
     session_call_publish(call, result);
     session_cookie_set(call->ingest, call->request, "", 0);
     http_request_answer(call->request, 204, NULL);

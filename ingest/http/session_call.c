@@ -173,17 +173,24 @@ void session_call_run(struct session_call *call, const char *name, const char *s
         http_problem(call->request, REASON_UNAVAILABLE, "the database is not reachable", NULL);
 }
 
+bool session_call_answered(struct session_call *call, const struct pg_result *result,
+                           const char *detail)
+{
+    static struct log_limit limit = {.interval_ms = 1000};
+    if (pg_result_failure(result) == PG_OK)
+        return true;
+    log_limited(&limit, LOG_LEVEL_WARNING, "%s from %s: session query failed: %s %s",
+                call->request->route->path, call->request->address, pg_result_sqlstate(result),
+                pg_result_message(result));
+    http_problem(call->request, REASON_UNAVAILABLE, detail, NULL);
+    return false;
+}
+
 const char *session_call_principal(struct session_call *call, const struct pg_result *result,
                                    enum reason missing, size_t *ret_length)
 {
-    static struct log_limit limit = {.interval_ms = 1000};
-    if (pg_result_failure(result) != PG_OK) {
-        log_limited(&limit, LOG_LEVEL_WARNING, "%s from %s: session query failed: %s %s",
-                    call->request->route->path, call->request->address, pg_result_sqlstate(result),
-                    pg_result_message(result));
-        http_problem(call->request, REASON_UNAVAILABLE, "the session cannot be checked now", NULL);
+    if (!session_call_answered(call, result, "the session cannot be checked now"))
         return NULL;
-    }
     const char *json =
         pg_result_rows(result) == 1 ? pg_result_text(result, 0, 0, ret_length) : NULL;
     if (!json)

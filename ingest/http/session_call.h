@@ -55,6 +55,10 @@ void session_call_begin(struct session_call *call);
 void session_call_run(struct session_call *call, const char *name, const char *statement,
                       int param_count,
                       void (*on_result)(void *owner, const struct pg_result *result));
+/* Whether Postgres answered; false, with a line in the log, with the request answered by `detail`.
+ */
+bool session_call_answered(struct session_call *call, const struct pg_result *result,
+                           const char *detail);
 /* The first column, JSON, or NULL with the request answered: `missing` if there is none. */
 const char *session_call_principal(struct session_call *call, const struct pg_result *result,
                                    enum reason missing, size_t *ret_length);

@@ -70,10 +70,8 @@ static void on_compared(void *owner, int error, const char *hash)
 static void on_password_of(void *owner, const struct pg_result *result)
 {
     struct session_call *call = owner;
-    if (pg_result_failure(result) != PG_OK) {
-        http_problem(call->request, REASON_UNAVAILABLE, "nobody can sign in now", NULL);
+    if (!session_call_answered(call, result, "nobody can sign in now"))
         return;
-    }
     (void)credentials_read(result, &call->request->arena, &call->credentials);
     int error = passwords_compare(call->ingest->passwords, call->password,
                                   call->credentials.password_hash, on_compared, call);
@@ -144,10 +142,8 @@ static void step_up_by_code(struct session_call *call, bool enabled)
 static void on_credentials(void *owner, const struct pg_result *result)
 {
     struct session_call *call = owner;
-    if (pg_result_failure(result) != PG_OK) {
-        http_problem(call->request, REASON_UNAVAILABLE, "this cannot be checked now", NULL);
+    if (!session_call_answered(call, result, "this cannot be checked now"))
         return;
-    }
     if (!credentials_read(result, &call->request->arena, &call->credentials)) {
         http_problem(call->request, REASON_SIGN_IN, NULL, NULL);
         return;

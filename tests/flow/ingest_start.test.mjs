@@ -28,13 +28,17 @@ async function run(...words) {
     return { code, output };
 }
 
-test('what is wrong is named and the exit code is not 0', async () => {
+const provider = (keys) =>
+    ['--identity-issuer', 'https://id.example', '--identity-audience', 'us', '--identity-keys-file', keys];
+
+test('what is wrong is named and the exit code is not 0', async (context) => {
     const config = fs.readFileSync(stack.ingestConfig, 'utf8').replace(/^listen.*$/m, 'listen = 127.0.0.1:0');
     const good = stack.write('start.conf', config);
     const loose = stack.write('loose-secret', 'x'.repeat(40));
     fs.chmodSync(loose, 0o644);
     const short = stack.write('short-secret', 'short');
     const taken = net.createServer().listen(0, '127.0.0.1');
+    context.after(() => taken.close());
     await once(taken, 'listening');
     for (const [words, expected] of [
         [['--no-such', '1'], /no-such/], [['--max-body', '12x'], /max.body/],
@@ -45,13 +49,17 @@ test('what is wrong is named and the exit code is not 0', async () => {
         [['--public-url', 'nonsense'], /public_url/], [['--log-level', 'loud'], /log_level/],
         [['--listen', `127.0.0.1:${taken.address().port}`], /cannot listen on .*in use/],
         [['--listen', 'localhost'], /cannot listen on localhost/],
+        [['--trusted-proxies', '10.0.0.0/8, nonsense'], /trusted_proxies must be/],
+        [['--identity-issuer', 'https://id.example'], /identity_keys_file go together/],
+        [['--identity-url', 'https://id.example'], /go together/],
+        [[...provider(short)], /short-secret is not a JWKS/], [[...provider('/nonexistent')], /unable to open/],
+        [[...provider(short), '--identity-url', 'http://127.0.0.1.evil.example/'], /identity_url must begin with https/],
     ]) {
         const { code, output } = await run('--config', good, ...words);
         assert.notEqual(code, 0, words.join(' '));
         assert.match(output, expected);
         assert.ok(!output.includes(stack.logins.mh_ingest), 'the password is in the log');
     }
-    taken.close();
     const help = await run('--help');
     assert.equal(help.code, 0);
     assert.match(help.output, /--max-batch/);
